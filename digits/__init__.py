@@ -1,0 +1,1 @@
+"""The library of the pipeline: nouns, importable without PyTorch or TensorFlow."""

@@ -1,0 +1,22 @@
+"""The one kind of error that is a user's to mend, and how a program ends on it: one line, exit status 1."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class InputError(Exception):
+    """Bad parameters, data or files. Its text is one line: where, what was found, what was expected, what to do."""
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """End the program with one line on standard error, and status 1, where the body raises InputError."""
+    try:
+        yield
+    except InputError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("stopped; run `dvc repro` to go on from the last finished stage", file=sys.stderr)
+        sys.exit(130)

@@ -1,0 +1,80 @@
+"""Files: written whole or not at all, and read with an error that says what is wrong.
+
+A split is a folder with images.npy, (n, 28, 28), and labels.npy, uint8 (n,). Every format here gives the same bytes for the same values.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from digits.errors import InputError
+
+
+@contextmanager
+def rewritten(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`: it takes its place when the body ends well, and is removed when it does not."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    with rewritten(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, values: Any) -> None:
+    """Write `values` as JSON, a key a line, in the order given."""
+    write_text(path, json.dumps(values, indent=2, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Return what the JSON file holds; raise InputError where it cannot be read."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}; run `dvc repro`") from None
+    except ValueError as error:
+        raise InputError(f"{path}: is not JSON: {error}") from None
+
+
+def write_array(path: Path, array: np.ndarray) -> None:
+    with rewritten(path) as partial, partial.open("wb") as file:
+        np.save(file, array, allow_pickle=False)
+
+
+def read_array(path: Path) -> np.ndarray:
+    """Return the array of a .npy file; raise InputError where it cannot be read. Pickled objects are refused."""
+    try:
+        return np.load(path, allow_pickle=False)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error}; run `dvc repro`") from None
+    except (ValueError, EOFError) as error:
+        raise InputError(f"{path}: is not a .npy file: {error}") from None
+
+
+def write_split(folder: Path, images: np.ndarray, labels: np.ndarray) -> None:
+    write_array(folder / "images.npy", images)
+    write_array(folder / "labels.npy", labels.astype(np.uint8))
+
+
+def read_split(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Return images (n, 28, 28) and labels, int64 (n,)."""
+    images, labels = read_array(folder / "images.npy"), read_array(folder / "labels.npy")
+    if len(images) != len(labels):
+        raise InputError(f"{folder}: {len(images)} images but {len(labels)} labels; run `dvc repro`")
+    return images, labels.astype(np.int64)
+
+
+def write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write the rows, mappings with the same keys, as CSV with a header; floats in the fewest digits that give them back."""
+    lines = [",".join(rows[0])] + [",".join(str(value) for value in row.values()) for row in rows]
+    write_text(path, "\n".join(lines) + "\n")

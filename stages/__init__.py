@@ -1,0 +1,1 @@
+"""One module per DVC stage: read, one call, write. They never import each other."""
