@@ -1,0 +1,120 @@
+"""PyTorch: the architecture as an nn.Sequential, trained by its own optimisers on the CPU. Contract: digits/training.py.
+
+Images are (n, channels, height, width) to PyTorch, here in channels_last memory, the faster one on a CPU: the arrays we are given,
+seen with their axes in another order.
+"""
+
+import os
+from collections.abc import Iterable
+
+# How long an idle OpenMP thread spins before it sleeps. The default makes a busy neighbour slow training manyfold.
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from digits.architecture import Architecture, Conv, Dense, Dropout, Flatten, MaxPool, Relu, Sigmoid, infer_shapes
+from digits.params import ADAM, Recipe
+from digits.weights import Weights
+
+LIBRARY = f"PyTorch {torch.__version__}"
+PREDICT_BATCH = 1000
+
+
+class ChannelsLastFlatten(nn.Module):
+    """Flatten in the order height, width, channels, that of the common weight layout; without a copy in channels_last memory."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.permute(0, 2, 3, 1).flatten(1) if x.ndim == 4 else x.flatten(1)
+
+
+# Layer type to PyTorch module, from the layer and the shape of its input.
+LAYERS = {
+    Conv: lambda layer, shape: nn.Conv2d(shape[2], layer.filters, layer.kernel_size, layer.stride, layer.padding),
+    MaxPool: lambda layer, shape: nn.MaxPool2d(layer.size),
+    Dense: lambda layer, shape: nn.Linear(shape[0], layer.units),
+    Relu: lambda layer, shape: nn.ReLU(),
+    Sigmoid: lambda layer, shape: nn.Sigmoid(),
+    Flatten: lambda layer, shape: ChannelsLastFlatten(),
+    Dropout: lambda layer, shape: nn.Dropout(layer.rate),
+}
+
+
+def fit(
+    architecture: Architecture, weights: Weights, images: np.ndarray, labels: np.ndarray, *, recipe: Recipe, epochs, seed: int, threads: int, recorder
+) -> None:
+    torch.set_num_threads(threads)
+    torch.manual_seed(seed)  # dropout
+    network = build(architecture, weights, images.shape[1:])
+    optimizer = build_optimizer(network, recipe)
+    x, y = as_tensor(images), torch.from_numpy(labels)
+    for epoch in epochs:
+        network.train()
+        for samples, learning_rate in epoch:
+            batch = torch.from_numpy(samples)
+            set_learning_rate(optimizer, learning_rate)
+            logits = network(x[batch])
+            loss = functional.cross_entropy(logits, y[batch])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            recorder.step(len(samples), loss.item(), int((logits.argmax(1) == y[batch]).sum()))
+        recorder.epoch(read_weights(network, weights))
+
+
+@torch.inference_mode()
+def predict(architecture: Architecture, weights: Weights, images: np.ndarray, *, threads: int) -> np.ndarray:
+    torch.set_num_threads(threads)
+    network = build(architecture, weights, images.shape[1:]).eval()
+    logits = torch.cat([network(batch) for batch in as_tensor(images).split(PREDICT_BATCH)])
+    return functional.softmax(logits, dim=1).numpy()
+
+
+def build(architecture: Architecture, weights: Weights, input_shape: tuple[int, ...]) -> nn.Sequential:
+    """Return the network with the given weights."""
+    shapes = infer_shapes(architecture, input_shape)
+    network = nn.Sequential(*(LAYERS[type(layer)](layer, shape) for layer, shape in zip(architecture, shapes, strict=False)))
+    network.load_state_dict({torch_name(name): to_torch(array) for name, array in weights.items()})
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def build_optimizer(network: nn.Sequential, recipe: Recipe) -> torch.optim.Optimizer:
+    """Return the recipe's optimizer. PyTorch's weight_decay adds l2 * W to the gradient, as the penalty l2 / 2 * sum W^2 does."""
+    matrices = [parameter for parameter in network.parameters() if parameter.ndim > 1]
+    biases = [parameter for parameter in network.parameters() if parameter.ndim == 1]
+    groups: list[dict] = [{"params": matrices, "weight_decay": recipe.l2}, {"params": biases}]
+    if recipe.optimizer == "adam":
+        return torch.optim.Adam(groups, betas=(ADAM.beta_1, ADAM.beta_2), eps=ADAM.epsilon, fused=True)
+    return torch.optim.SGD(groups, momentum=recipe.momentum or 0.0)
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, learning_rate: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate
+
+
+def as_tensor(images: np.ndarray) -> torch.Tensor:
+    """Return (n, height, width, channels) as (n, channels, height, width), over the same memory; flat vectors as they are."""
+    x = torch.from_numpy(images)
+    return x.permute(0, 3, 1, 2) if x.ndim == 4 else x
+
+
+def torch_name(name: str) -> str:
+    """Return the name of "0_conv.W" in a state dict: "0.weight"."""
+    layer, role = name.split(".")
+    return f"{layer.split('_')[0]}.{'weight' if role == 'W' else 'bias'}"
+
+
+def to_torch(array: np.ndarray) -> torch.Tensor:
+    """Return W (n_in, n_out) as (n_out, n_in), (size, size, n_in, n_out) as (n_out, n_in, size, size); b as it is."""
+    tensor = torch.from_numpy(array)
+    return tensor.permute(3, 2, 0, 1) if tensor.ndim == 4 else tensor.t()
+
+
+def read_weights(network: nn.Sequential, names: Iterable[str]) -> Weights:
+    """Return a copy of the network's weights in the common layout."""
+    state = network.state_dict()
+    tensors = {name: state[torch_name(name)] for name in names}
+    return {name: (t.permute(2, 3, 1, 0) if t.ndim == 4 else t.t()).numpy().copy() for name, t in tensors.items()}

@@ -1,0 +1,130 @@
+"""The shared body of the three train stages, and the contract of a back end.
+
+A back end is a module with two functions, arrays in and arrays out,
+
+    fit(architecture, weights, images, labels, recipe=, epochs=, seed=, threads=, recorder=)
+        Train from the initial `weights` on images (n, *input_shape) and labels, int64 (n,): one update for each step of `epochs`
+        (see digits/batches.py). Tell the recorder of each step, and hand it the weights after each epoch. Arguments stay as they are.
+    predict(architecture, weights, images, threads=)
+        Return the probabilities of the classes, float32 (n, n_classes); rows sum to 1.
+
+and LIBRARY, the library that did the sums and its version.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+from tqdm import tqdm
+
+from digits.batches import plan_epochs
+from digits.errors import one_line_errors
+from digits.files import read_json, read_split, write_json, write_table
+from digits.inputs import Preprocessing
+from digits.machine import describe_machine
+from digits.memory import keep_freed_memory, peak_memory_bytes
+from digits.model import Description, Model, write_model
+from digits.params import Params, load_params
+from digits.weights import Weights, initial_weights
+
+DATA = Path("data/processed")
+MODELS = Path("models")
+
+
+class Recorder:
+    """Follows a training: the progress bar, the history, the clock, and the weights as they stand after the last epoch.
+
+    Train loss and accuracy are means over the samples of the epoch, each as it was when its mini-batch was seen: while the weights
+    moved, with dropout on. Validation loss and accuracy are taken after the epoch, with the clock stopped.
+    """
+
+    def __init__(self, name: str, n_epochs: int, n_samples: int, measure):
+        self.name, self.n_epochs, self.n_samples, self.measure = name, n_epochs, n_samples, measure
+        self.history: list[dict] = []
+        self.weights: Weights = {}
+        self.train_seconds = 0.0
+        self.seen = self.correct = 0
+        self.loss = 0.0
+        self.bar = tqdm(total=n_epochs * n_samples, desc=name, unit="img", unit_scale=True, disable=None, leave=False)
+        self.started = time.perf_counter()
+
+    def step(self, n_samples: int, loss: float, n_correct: int) -> None:
+        """Note a step: the mean loss over its samples, in nats, and how many of them were classified right."""
+        self.seen += n_samples
+        self.loss += n_samples * loss
+        self.correct += n_correct
+        self.bar.set_postfix(loss=f"{self.loss / self.seen:.4f}", accuracy=f"{self.correct / self.seen:.4f}", refresh=False)
+        self.bar.update(n_samples)
+
+    def epoch(self, weights: Weights) -> None:
+        """Note the end of an epoch: add train and validation measures to the history."""
+        self.train_seconds += time.perf_counter() - self.started
+        self.weights = weights
+        number = len(self.history) // 2 + 1
+        train = self.loss / self.seen, self.correct / self.seen
+        validation = self.measure(weights)
+        for split, (loss, accuracy) in {"train": train, "validation": validation}.items():
+            self.history.append({"epoch": number, "split": split, "loss": loss, "accuracy": accuracy})
+        self.bar.clear()
+        print(
+            f"{self.name} epoch {number}/{self.n_epochs}: loss {train[0]:.4f} accuracy {train[1]:.4f}, "
+            f"validation loss {validation[0]:.4f} accuracy {validation[1]:.4f}, {self.train_seconds:.1f} s",
+            file=sys.stderr,
+        )
+        self.seen = self.correct = 0
+        self.loss = 0.0
+        self.started = time.perf_counter()
+
+
+def train(
+    backend: ModuleType, framework: str, run: str, params: Params, preprocessing: Preprocessing, train_split, validation_split
+) -> tuple[Model, Recorder]:
+    """Return the trained model and the record of its training. A split is (normalised images (n, 28, 28), labels (n,))."""
+    recipe = params.recipe(framework, run)
+    description = Description(
+        framework=framework, run=run, architecture=params.architectures[recipe.architecture], pixels=recipe.pixels, preprocessing=preprocessing
+    )
+    architecture = description.architecture
+    model = Model(description, initial_weights(architecture, description.input_shape, recipe.initializer, params.seed))
+    images, labels = model.inputs_from_normalized(train_split[0]), train_split[1]
+    validation_images, validation_labels = model.inputs_from_normalized(validation_split[0]), validation_split[1]
+
+    def measure(weights: Weights) -> tuple[float, float]:
+        return loss_and_accuracy(backend.predict(architecture, weights, validation_images, threads=params.threads), validation_labels)
+
+    recorder = Recorder(f"{framework}/{run}", recipe.epochs, len(images), measure)
+    epochs = plan_epochs(recipe, len(images), params.seed)
+    backend.fit(
+        architecture, model.weights, images, labels, recipe=recipe, epochs=epochs, seed=params.seed, threads=params.threads, recorder=recorder
+    )
+    recorder.bar.close()
+    return Model(description, recorder.weights), recorder
+
+
+def loss_and_accuracy(probabilities: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+    """Return the mean log loss in nats and the share of samples whose largest probability is at their label."""
+    of_label = probabilities[np.arange(len(labels)), labels]
+    # A probability below the smallest normal float32 counts as that: log(0) is no number.
+    loss = -np.log(np.maximum(of_label, np.finfo(np.float32).tiny), dtype=np.float64).mean()
+    return float(loss), float((probabilities.argmax(axis=1) == labels).mean())
+
+
+def run_stage(backend: ModuleType, framework: str) -> None:
+    """Train the run named on the command line; write its model, its history and, apart, its times."""
+    with one_line_errors():
+        keep_freed_memory()
+        params = load_params()
+        parser = argparse.ArgumentParser(description=f"Train one run in {framework}.")
+        parser.add_argument("run", help=f"a key of train_{framework} in params.yaml")
+        run = parser.parse_args().run
+        params.recipe(framework, run)
+        preprocessing = Preprocessing(**read_json(DATA / "preprocessing.json"))
+        model, recorder = train(backend, framework, run, params, preprocessing, read_split(DATA / "train"), read_split(DATA / "validation"))
+        folder = MODELS / framework / run
+        write_table(folder / "history.csv", recorder.history)
+        write_model(folder / "model.safetensors", model)
+        cost = {"train_seconds": round(recorder.train_seconds, 3), "peak_memory_bytes": peak_memory_bytes()}
+        write_json(MODELS / "times" / framework / f"{run}.json", cost | describe_machine() | {"library": backend.LIBRARY})
