@@ -1,0 +1,37 @@
+.DEFAULT_GOAL := help
+.PHONY: help setup run plots test lint prune readme bench
+
+PYTHON ?= python3
+VENV := .venv
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+# DVC prints the rows of `metrics diff` in the order of their hashes: the same one every time.
+export PYTHONHASHSEED := 0
+
+help:  ## show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+
+setup: $(VENV)/installed  ## make the virtual environment with all that is needed
+
+$(VENV)/installed: requirements/*.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "error: $(PYTHON) is not Python 3.11; name one, as in make PYTHON=python3.11" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	pip install --quiet --disable-pip-version-check -r requirements/dev.txt
+	touch $@
+
+run: setup  ## train, evaluate and draw whatever is not up to date: the whole pipeline
+	python -m digits.params
+	dvc repro
+
+plots: setup  ## write the page of plots, dvc_plots/index.html
+	dvc plots show
+
+test: setup  ## run the tests
+	pytest
+
+lint: setup  ## check style and types
+	ruff check .
+	ruff format --check .
+	mypy digits stages
+
+prune: setup  ## remove what runs that are no longer in params.yaml left behind
+	python -m digits.prune
