@@ -79,7 +79,7 @@ class MaxPool(Layer):
         height, width, channels = check_image(self, shape)
         if height % self.size or width % self.size:
             fits = [str(size) for size in range(2, min(height, width) + 1) if not height % size and not width % size]
-            advice = f"use {' or '.join(fits)}" if fits else "no size above 1 does"
+            advice = f"use one of: {', '.join(fits)}" if fits else "no size above 1 does"
             raise ShapeError(f"max_pool size {self.size} does not divide {height} x {width}; {advice}")
         return height // self.size, width // self.size, channels
 

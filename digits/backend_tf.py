@@ -86,7 +86,7 @@ def compile_steps(network: keras.Sequential, optimizer: keras.optimizers.Optimiz
             logits = network(x, training=True)
             loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits))
             objective = loss + l2 * tf.add_n([tf.nn.l2_loss(W) for W in matrices]) if l2 else loss  # l2_loss is sum W^2 / 2
-        optimizer.learning_rate.assign(learning_rate)
+        change_learning_rate(optimizer, learning_rate)
         optimizer.apply(tape.gradient(objective, network.trainable_weights))
         return loss, tf.reduce_sum(tf.cast(tf.argmax(logits, axis=1) == y, tf.int64))
 
@@ -100,6 +100,13 @@ def compile_steps(network: keras.Sequential, optimizer: keras.optimizers.Optimiz
         return loss_sum / tf.cast(len(batches), tf.float32), n_correct
 
     return train_steps
+
+
+def change_learning_rate(optimizer: keras.optimizers.Optimizer, learning_rate: tf.Tensor) -> None:
+    """Set the learning rate, and have momentum mean what it does elsewhere: Keras' SGD keeps learning rate times velocity."""
+    for product in getattr(optimizer, "momentums", []):
+        product.assign(product * learning_rate / optimizer.learning_rate)
+    optimizer.learning_rate.assign(learning_rate)
 
 
 def chunks(epoch: list) -> list[list]:

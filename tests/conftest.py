@@ -1,0 +1,97 @@
+"""What several tests need: small images, the real MNIST where it is at hand, and a temporary clone in which the pipeline has run."""
+
+import os
+
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # before any import of PyTorch, as in digits/backend_torch.py
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parent.parent
+MNIST = ROOT.parent / "shared/data/mnist"
+# The interpreter's folder first: `python` and `dvc` are then those that run the tests, activated or not.
+ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONHASHSEED": "0"}
+
+
+@pytest.fixture
+def generator() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def mnist_folder() -> Path:
+    if not (MNIST / "train-images-idx3-ubyte.gz").exists():
+        pytest.skip("needs the real MNIST in ../shared/data/mnist")
+    return MNIST
+
+
+class Clone:
+    """A copy of the project's files in a git repository of its own."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def run(self, *command: str, status: int = 0, **variables: str) -> str:
+        """Run a command in the clone, assert its exit status, and return what it printed."""
+        done = subprocess.run(command, cwd=self.path, env=ENVIRONMENT | variables, capture_output=True, text=True)
+        assert done.returncode == status, f"{command} exited {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+        return done.stdout + done.stderr
+
+    def repro(self, *arguments: str) -> set[str]:
+        """Run `dvc repro` and return the stages that ran."""
+        lines = self.run("dvc", "repro", *arguments).splitlines()
+        return {line.split("'")[1] for line in lines if line.startswith("Running stage")}
+
+    def edit_params(self, **values: object) -> None:
+        """Set leaves of params.yaml, as in edit_params(**{"train_torch.mlp.epochs": 2})."""
+        yaml = YAML()
+        params = yaml.load(self.path / "params.yaml")
+        for name, value in values.items():
+            *sections, leaf = name.split(".")
+            section = params
+            for key in sections:
+                section = section[key]
+            section[leaf] = value
+        yaml.dump(params, self.path / "params.yaml")
+
+    def commit(self, message: str) -> None:
+        self.run("git", "add", "-A")
+        self.run("git", "-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "-qm", message)
+
+
+def copy_project(target: Path) -> Clone:
+    """Copy the files that git tracks or would track, as they are now, and make them a git repository."""
+    listed = subprocess.run(["git", "ls-files", "-zco", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True)
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).exists():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target / name)
+    clone = Clone(target)
+    clone.run("git", "init", "-q", "-b", "main")
+    return clone
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A clone in which the whole pipeline has run on 1,797 small digits, an epoch a run. To be read, not changed."""
+    clone = copy_project(tmp_path_factory.mktemp("finished"))
+    params = YAML(typ="safe").load(clone.path / "params.yaml")
+    edits: dict[str, object] = {"download.dataset": "uci_digits", "preprocess.validation_size": 200}
+    edits |= {f"train_{framework}.{run}.epochs": 1 for framework in ("torch", "tf", "scratch") for run in params[f"train_{framework}"]}
+    clone.edit_params(**edits, **{"train_scratch.mlp.epochs": 3})
+    clone.repro()
+    clone.commit("The pipeline on small digits")
+    return clone
+
+
+@pytest.fixture
+def clone(finished: Clone, tmp_path: Path) -> Clone:
+    """A copy of the finished clone that a test may change."""
+    shutil.copytree(finished.path, tmp_path / "clone", symlinks=True)
+    return Clone(tmp_path / "clone")

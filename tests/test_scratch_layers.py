@@ -1,0 +1,178 @@
+"""Every layer's gradients against central differences in float64, and forward and backward against PyTorch's in float32."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.nn import functional
+
+from digits.scratch.layers import Conv, Dense, Dropout, Flatten, Layer, MaxPool, Relu, Sigmoid
+from digits.scratch.losses import softmax, softmax_cross_entropy
+
+
+def with_parameters(layer: Layer, generator: np.random.Generator, *shape: int) -> Layer:
+    layer.W, layer.b = generator.normal(size=shape), generator.normal(size=shape[-1])
+    return layer
+
+
+def assert_gradients_match_central_differences(layer: Layer, x: np.ndarray, seed: int = 0) -> None:
+    """Compare backward with (L(v + h) - L(v - h)) / 2h for every value v of input and parameters, L = sum(y * g) with random g."""
+    g = np.random.default_rng(1).normal(size=layer.forward(x, np.random.default_rng(seed))[0].shape)
+
+    def loss() -> float:
+        return float((layer.forward(x, np.random.default_rng(seed))[0] * g).sum())
+
+    _, saved = layer.forward(x, np.random.default_rng(seed))
+    d_x, d_parameters = layer.backward(g, saved)
+    for array, gradient in [(x, d_x)] + [(getattr(layer, role), d_role) for role, d_role in d_parameters.items()]:
+        assert gradient.shape == array.shape
+        for index in np.ndindex(array.shape):
+            value, h = array[index], 1e-6
+            array[index] = value + h
+            above = loss()
+            array[index] = value - h
+            difference = (above - loss()) / (2 * h)
+            array[index] = value
+            # Rounding of L, some 1e2 with 16 digits, over 2h leaves 1e-8; the rest is room for the second difference.
+            assert gradient[index] == pytest.approx(difference, rel=1e-6, abs=1e-6)
+
+
+def test_dense_backward_matches_central_differences(generator):
+    assert_gradients_match_central_differences(with_parameters(Dense(), generator, 4, 3), generator.normal(size=(5, 4)))
+
+
+@pytest.mark.parametrize(
+    ("size", "stride", "padding", "shape"),
+    [
+        (3, 1, "same", (2, 4, 5, 2)),
+        (2, 1, "same", (2, 3, 4, 1)),
+        (5, 1, "valid", (1, 6, 5, 2)),
+        (3, 2, "valid", (2, 6, 7, 2)),
+        (2, 3, "valid", (1, 7, 8, 1)),
+        (1, 1, "same", (1, 2, 2, 3)),
+    ],
+)
+def test_conv_backward_matches_central_differences(size, stride, padding, shape, generator):
+    layer = with_parameters(Conv(stride, padding), generator, size, size, shape[3], 2)
+    assert_gradients_match_central_differences(layer, generator.normal(size=shape))
+
+
+def test_conv_backward_matches_central_differences_over_several_blocks(generator):
+    layer = with_parameters(Conv(), generator, 3, 3, 1, 1)
+    assert_gradients_match_central_differences(layer, generator.normal(size=(17, 2, 2, 1)))
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_max_pool_backward_matches_central_differences(size, generator):
+    assert_gradients_match_central_differences(MaxPool(size), generator.normal(size=(2, 6, 6, 2)))
+
+
+@pytest.mark.parametrize("layer", [Relu(), Sigmoid(), Flatten(), Dropout(0.4)])
+def test_layer_without_parameters_matches_central_differences(layer, generator):
+    assert_gradients_match_central_differences(layer, generator.normal(size=(3, 2, 2, 2)))
+
+
+def assert_matches_torch(layer: Layer, x: np.ndarray, compute) -> None:
+    """Compare forward and every gradient with those of `compute(x, W, b)` in PyTorch, all float32, images in PyTorch's order."""
+    y, saved = layer.forward(x, None)
+    arrays = {"x": x} | {role: getattr(layer, role) for role in ("W", "b") if hasattr(layer, role)}
+    tensors = {role: torch.from_numpy(array.copy()).requires_grad_() for role, array in arrays.items()}
+    expected = compute(*tensors.values())
+    # float32 keeps 7 digits; sums over some hundred products of the size of 1 lose two.
+    np.testing.assert_allclose(y, expected.detach(), rtol=1e-4, atol=1e-5)
+    g = np.random.default_rng(1).normal(size=y.shape).astype(np.float32)
+    expected.backward(torch.from_numpy(g))
+    d_x, d_parameters = layer.backward(g, saved)
+    for role, gradient in {"x": d_x, **d_parameters}.items():
+        np.testing.assert_allclose(gradient, tensors[role].grad, rtol=1e-4, atol=1e-4)
+
+
+def images_of(generator: np.random.Generator, *shape: int) -> np.ndarray:
+    return generator.normal(size=shape).astype(np.float32)
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")  # it costs PyTorch a copy
+@settings(max_examples=60, deadline=None)
+@given(
+    n=st.integers(1, 19), height=st.integers(1, 12), width=st.integers(1, 12), channels=st.integers(1, 4), filters=st.integers(1, 4),
+    size=st.integers(1, 5), stride=st.integers(1, 3), padding=st.sampled_from(["same", "valid"]),
+)  # fmt: skip
+def test_conv_equals_torch(n, height, width, channels, filters, size, stride, padding):
+    if padding == "same":
+        stride = 1
+    size = size if padding == "same" else min(size, height, width)
+    generator = np.random.default_rng(0)
+    layer = Conv(stride, padding)
+    layer.W, layer.b = images_of(generator, size, size, channels, filters), images_of(generator, filters)
+
+    def compute(x, W, b):
+        return functional.conv2d(x.permute(0, 3, 1, 2), W.permute(3, 2, 0, 1), b, stride, padding).permute(0, 2, 3, 1)
+
+    assert_matches_torch(layer, images_of(generator, n, height, width, channels), compute)
+
+
+@settings(max_examples=30, deadline=None)
+@given(n=st.integers(1, 9), rows=st.integers(1, 4), columns=st.integers(1, 4), channels=st.integers(1, 3), size=st.integers(1, 4))
+def test_max_pool_equals_torch_ties_included(n, rows, columns, channels, size):
+    # Few different values, so that most windows hold their maximum several times.
+    x = np.random.default_rng(0).integers(0, 2, (n, rows * size, columns * size, channels)).astype(np.float32)
+    assert_matches_torch(MaxPool(size), x, lambda x: functional.max_pool2d(x.permute(0, 3, 1, 2), size).permute(0, 2, 3, 1))
+
+
+@pytest.mark.parametrize(("layer", "compute"), [(Relu(), torch.relu), (Sigmoid(), torch.sigmoid), (Flatten(), lambda x: x.flatten(1))])
+def test_layer_without_parameters_equals_torch(layer, compute, generator):
+    x = images_of(generator, 4, 3, 3, 2)
+    x[0] = 0  # where relu has a corner
+    assert_matches_torch(layer, x, compute)
+
+
+def test_dense_equals_torch(generator):
+    layer = Dense()
+    layer.W, layer.b = images_of(generator, 30, 20), images_of(generator, 20)
+    assert_matches_torch(layer, images_of(generator, 7, 30), lambda x, W, b: x @ W + b)
+
+
+def test_first_layer_leaves_out_the_gradient_of_its_input(generator):
+    for layer, x in (
+        (with_parameters(Dense(), generator, 4, 3), generator.normal(size=(5, 4))),
+        (with_parameters(Conv(), generator, 3, 3, 1, 2), generator.normal(size=(5, 4, 4, 1))),
+    ):
+        y, saved = layer.forward(x, None)
+        expected = layer.backward(y, saved)[1]["W"]
+        layer.needs_d_x = False
+        d_x, gradients = layer.backward(y, saved)
+        assert d_x is None
+        assert np.array_equal(gradients["W"], expected)
+
+
+def test_dropout_zeroes_its_share_keeps_the_mean_and_sleeps_outside_training(generator):
+    x = np.ones((200, 500), np.float32)
+    y, _ = Dropout(0.25).forward(x, generator)
+    # 100,000 draws: a standard deviation of 0.0014 for the share, 0.0018 for the mean.
+    assert (y == 0).mean() == pytest.approx(0.25, abs=0.006)
+    assert y.mean() == pytest.approx(1, abs=0.008)
+    assert y.dtype == np.float32
+    assert Dropout(0.25).forward(x, None)[0] is x
+
+
+def test_softmax_and_sigmoid_hold_at_ten_thousand():
+    for dtype in (np.float32, np.float64):
+        logits = np.array([[1e4, -1e4, 0], [-1e4, -1e4, -1e4]], dtype)
+        assert softmax(logits).tolist() == [[1, 0, 0], [pytest.approx(1 / 3)] * 3]
+        losses, d_logits = softmax_cross_entropy(logits, np.array([1, 0]))
+        assert losses.tolist() == [20_000, pytest.approx(np.log(3))]
+        assert np.isfinite(d_logits).all()
+        assert Sigmoid().forward(np.array([-1e4, 0, 1e4], dtype), None)[0].tolist() == [0, 0.5, 1]
+
+
+def test_softmax_cross_entropy_equals_torch(generator):
+    logits = generator.normal(size=(6, 10)) * 5
+    labels = generator.integers(0, 10, 6)
+    tensor = torch.from_numpy(logits.copy()).requires_grad_()
+    expected = functional.cross_entropy(tensor, torch.from_numpy(labels), reduction="none")
+    expected.sum().backward()
+    losses, d_logits = softmax_cross_entropy(logits, labels)
+    # float64
+    np.testing.assert_allclose(losses, expected.detach(), rtol=1e-12)
+    np.testing.assert_allclose(d_logits, tensor.grad, rtol=1e-12, atol=1e-15)
