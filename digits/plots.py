@@ -118,7 +118,7 @@ def plot_accuracy_per_class(results: list[RunResult], class_names: list[str], ti
         axis.scatter(places, result.accuracy_per_class, label=result.name, color=style["color"], marker=marker, s=24, lw=0)
     axis.set(title=f"Accuracy per class, {title}", xlabel="true class", ylabel="accuracy", xticks=np.arange(len(class_names)))
     axis.set_xticklabels(class_names, rotation=0 if max(map(len, class_names)) < 4 else 20)
-    axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
     axis.grid(axis="y", alpha=0.3)
     figure.legend(loc="outside lower center", ncols=5, frameon=False)
     return figure

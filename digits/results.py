@@ -70,13 +70,13 @@ def curves_table(results: list[RunResult]) -> pd.DataFrame:
 
 
 def confusion_table(results: list[RunResult], class_names: list[str]) -> pd.DataFrame:
-    """Return the confusion matrices as one long table: framework, run, true, predicted, count, share of the true class."""
+    """Return the confusion matrices as one long table: names and numbers of the classes, count, share of the true class."""
     rows = []
     for result in results:
         for (true, predicted), count in np.ndenumerate(result.confusion_matrix):
             share = count / max(result.confusion_matrix[true].sum(), 1)
-            rows.append((result.framework, result.run, class_names[true], class_names[predicted], count, share))
-    return pd.DataFrame(rows, columns=["framework", "run", "true", "predicted", "count", "share"])
+            rows.append((result.framework, result.run, class_names[true], class_names[predicted], true, predicted, count, share))
+    return pd.DataFrame(rows, columns=["framework", "run", "true", "predicted", "true_label", "predicted_label", "count", "share"])
 
 
 def class_table(results: list[RunResult], class_names: list[str]) -> pd.DataFrame:

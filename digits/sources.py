@@ -114,10 +114,10 @@ def download_mat(url: str, folder: Path) -> Path:
 
 def read_mat(path: Path) -> Source:
     """Return MNIST from a MATLAB file with train0 to train9 and test0 to test9, uint8 (n, 784), a row an image, the digit in the key."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
     try:
         arrays = loadmat(path)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
     except Exception as error:  # loadmat lets out whatever its parser meets in a damaged file
         raise InputError(f"{path}: is no readable MATLAB file: {type(error).__name__}: {error}") from None
     for split, counts in MNIST_COUNTS.items():

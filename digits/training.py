@@ -127,4 +127,5 @@ def run_stage(backend: ModuleType, framework: str) -> None:
         write_table(folder / "history.csv", recorder.history)
         write_model(folder / "model.safetensors", model)
         cost = {"train_seconds": round(recorder.train_seconds, 3), "peak_memory_bytes": peak_memory_bytes()}
-        write_json(MODELS / "times" / framework / f"{run}.json", cost | describe_machine() | {"library": backend.LIBRARY})
+        setting = {"seed": params.seed, "threads": params.threads, "library": backend.LIBRARY, **describe_machine()}
+        write_json(MODELS / "times" / framework / f"{run}.json", cost | setting)

@@ -31,7 +31,8 @@ def main() -> None:
     results = load_results(load_params())
     names = read_json(Path("data/raw/dataset.json"))["class_names"]
     images, labels = read_split(Path("data/raw/test"))
-    title = f"{TITLES[results[0].metrics['dataset']]}, {len(labels):,} test images"
+    dataset = TITLES[results[0].metrics["dataset"]]
+    title = f"{dataset}, {len(labels):,} test images"
     table = results_table(results)
     for name, rows in {
         "learning_curves": curves_table(results),
@@ -42,7 +43,7 @@ def main() -> None:
         write_text(PLOTS / f"{name}.csv", rows.to_csv(index=False))
     write_text(PLOTS / "with_times/results.md", as_markdown(table) + "\n")
     figures = {
-        "figures/learning_curves": lambda: plots.plot_learning_curves(results, title),
+        "figures/learning_curves": lambda: plots.plot_learning_curves(results, dataset),
         "figures/confusion_matrices": lambda: plots.plot_confusion_matrices(results, names, title),
         "figures/sample_predictions": lambda: plots.plot_sample_predictions(results, images, names, title),
         "figures/accuracy_per_class": lambda: plots.plot_accuracy_per_class(results, names, title),

@@ -48,8 +48,8 @@ class Clone:
         lines = self.run("dvc", "repro", *arguments).splitlines()
         return {line.split("'")[1] for line in lines if line.startswith("Running stage")}
 
-    def edit_params(self, **values: object) -> None:
-        """Set leaves of params.yaml, as in edit_params(**{"train_torch.mlp.epochs": 2})."""
+    def edit_params(self, values: dict[str, object]) -> None:
+        """Set leaves of params.yaml, as in edit_params({"train_torch.mlp.epochs": 2})."""
         yaml = YAML()
         params = yaml.load(self.path / "params.yaml")
         for name, value in values.items():
@@ -84,7 +84,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     params = YAML(typ="safe").load(clone.path / "params.yaml")
     edits: dict[str, object] = {"download.dataset": "uci_digits", "preprocess.validation_size": 200}
     edits |= {f"train_{framework}.{run}.epochs": 1 for framework in ("torch", "tf", "scratch") for run in params[f"train_{framework}"]}
-    clone.edit_params(**edits, **{"train_scratch.mlp.epochs": 3})
+    clone.edit_params(edits | {"train_scratch.mlp.epochs": 3})
     clone.repro()
     clone.commit("The pipeline on small digits")
     return clone

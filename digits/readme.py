@@ -1,0 +1,66 @@
+"""The measured parts of README.md, written from tracked files: no figure there is typed by hand.
+
+python -m digits.readme
+"""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pandas as pd
+
+from digits.errors import InputError, one_line_errors
+from digits.files import read_json, write_text
+from digits.results import TITLES, as_markdown
+
+README = Path("README.md")
+
+
+def main() -> None:
+    text = README.read_text(encoding="utf-8")
+    write_text(README, render(text, Path()))
+
+
+def render(text: str, root: Path) -> str:
+    """Return the README's text with what stands between each pair of markers, <!-- name --> and <!-- /name -->, made anew."""
+    table = pd.read_csv(root / "plots/with_times/results.csv")
+    timing = read_json(root / "benchmarks/pipeline.json")
+    for name, content in {"results": format_results(table), "graph": format_graph(root), "timing": format_timing(timing)}.items():
+        text, count = re.subn(f"(<!-- {name} -->\n).*?(\n<!-- /{name} -->)", lambda found, c=content: found[1] + c + found[2], text, flags=re.S)
+        if count != 1:
+            raise InputError(f"README.md: expected the markers <!-- {name} --> and <!-- /{name} --> once, found them {count} times")
+    return text
+
+
+def format_results(table: pd.DataFrame) -> str:
+    """Return the results table with the machine and the versions that it was measured with."""
+    first = table.iloc[0]
+    libraries = "; ".join(sorted(set(table["library"])))
+    return (
+        f"{as_markdown(table)}\n\n"
+        f"{TITLES[first['dataset']]}, all {first['n_samples']:,} test images, one training a row (n = 1), seed {first['seed']}. "
+        f"The interval is that of the test set's sampling (Wilson, 95 %); what another seed would change is not in it. "
+        f"Training time leaves out Python's start and the scoring of the validation split.\n"
+        f"Measured on {first['cores']} cores ({first['processor']}), {first['threads']} threads, Python {first['python']}; {libraries}."
+    )
+
+
+def format_graph(root: Path) -> str:
+    """Return DVC's graph of the stages as a Mermaid diagram."""
+    command = ["dvc", "dag", "--md", "--collapse-foreach-matrix"]
+    return subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def format_timing(timing: dict) -> str:
+    """Return the pipeline's time, stage by stage; runs of one stage follow each other."""
+    rows = [f"| {stage} | {seconds:.1f} |" for stage, seconds in timing["stage_seconds"].items() if stage != "DVC"]
+    head = (
+        f"{timing['total_seconds']:.0f} s from an empty cache on {timing['cores']} cores ({timing['processor']}), {timing['threads']} threads; "
+        f"{timing['no_op_seconds']:.1f} s when there is nothing to do; no process took more than {timing['peak_memory_bytes'] / 2**20:,.0f} MiB."
+    )
+    return "\n".join([head, "", "| stage | seconds |", "|---|---:|", *rows])
+
+
+if __name__ == "__main__":
+    with one_line_errors():
+        main()
