@@ -3,7 +3,6 @@
 python -m digits.readme
 """
 
-import re
 import subprocess
 from pathlib import Path
 
@@ -26,9 +25,10 @@ def render(text: str, root: Path) -> str:
     table = pd.read_csv(root / "plots/with_times/results.csv")
     timing = read_json(root / "benchmarks/pipeline.json")
     for name, content in {"results": format_results(table), "graph": format_graph(root), "timing": format_timing(timing)}.items():
-        text, count = re.subn(f"(<!-- {name} -->\n).*?(\n<!-- /{name} -->)", lambda found, c=content: found[1] + c + found[2], text, flags=re.S)
-        if count != 1:
-            raise InputError(f"README.md: expected the markers <!-- {name} --> and <!-- /{name} --> once, found them {count} times")
+        begin, end = f"<!-- {name} -->\n", f"\n<!-- /{name} -->"
+        if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
+            raise InputError(f"README.md: expected the markers <!-- {name} --> and <!-- /{name} --> once, in this order")
+        text = text.split(begin)[0] + begin + content + end + text.split(end)[1]
     return text
 
 

@@ -161,7 +161,7 @@ def test_metrics_diff_compares_branches_without_cache_or_remote(clone, tmp_path)
 def test_a_new_architecture_and_run_are_an_edit_of_params_alone(clone):
     text = (clone.path / "params.yaml").read_text()
     text = text.replace("architectures:\n", "architectures:\n  linear:\n  - flatten\n  - dense: {units: 10}\n")
-    run = "  linear: {architecture: linear, initializer: he, optimizer: sgd, epochs: 1, batch_size: 50, learning_rate: 0.1, momentum: 0.0, schedule: cosine}"
+    run = "  linear: {architecture: linear, initializer: he, optimizer: adam, epochs: 1, batch_size: 50, learning_rate: 0.01, schedule: cosine}"
     (clone.path / "params.yaml").write_text(text.replace("train_scratch:\n", f"train_scratch:\n{run}\n"))
     assert clone.repro() == {"train_scratch@linear", "evaluate@scratch", "visualize"}
     assert json.loads((clone.path / "metrics/scratch/linear.json").read_text())["parameters"] == 7850

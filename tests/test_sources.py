@@ -1,6 +1,7 @@
 """Every source gives the same arrays or one clear line, and a bad mirror does no harm."""
 
 import gzip
+import hashlib
 import threading
 import zipfile
 from functools import partial
@@ -13,7 +14,6 @@ from scipy.io import savemat
 from digits import sources
 from digits.errors import InputError
 from digits.sources import MNIST_COUNTS, Source, fetch
-from torchvision.datasets.utils import calculate_md5
 
 
 @pytest.fixture(autouse=True)
@@ -30,6 +30,10 @@ def write_idx(path, array: np.ndarray) -> None:
     path.write_bytes(gzip.compress(head + array.tobytes(), mtime=0))
 
 
+def md5(path) -> str:
+    return hashlib.md5(path.read_bytes()).hexdigest()
+
+
 @pytest.fixture
 def small_mnist(tmp_path, monkeypatch, generator):
     """A mirror with 20 and 10 random images in MNIST's files, whose checksums torchvision is told."""
@@ -42,7 +46,7 @@ def small_mnist(tmp_path, monkeypatch, generator):
             (f"{split}-labels-idx1-ubyte.gz", generator.integers(0, 10, n, dtype=np.uint8)),
         ):
             write_idx(folder / name, array)
-            resources.append((name, calculate_md5(folder / name)))
+            resources.append((name, md5(folder / name)))
     monkeypatch.setattr(sources.MNIST, "resources", resources)
     return folder
 
@@ -115,7 +119,7 @@ def test_emnist_digits_are_turned_upright(tmp_path, monkeypatch, generator):
                 path = tmp_path / f"gzip/emnist-digits-{split}-{name}-ubyte.gz"
                 write_idx(path, array)
                 archive.write(path, f"gzip/{path.name}")
-    monkeypatch.setattr(sources.EMNIST, "md5", calculate_md5(tmp_path / "gzip.zip"))
+    monkeypatch.setattr(sources.EMNIST, "md5", md5(tmp_path / "gzip.zip"))
     source = fetch("emnist_digits", str(tmp_path), tmp_path / "downloads")
     assert np.array_equal(source.splits["train"][0], images.transpose(0, 2, 1))
     assert source.splits["test"][1].tolist() == [1, 2, 3]
