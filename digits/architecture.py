@@ -174,6 +174,17 @@ def count_parameters(architecture: Architecture, input_shape: Shape) -> int:
     return sum(prod(shape) for shape in weight_shapes(architecture, input_shape).values())
 
 
+def count_multiplications(architecture: Architecture, input_shape: Shape) -> list[int]:
+    """Return the multiplications of one sample's plain forward pass, for each layer that has a W, in their order."""
+    shapes = infer_shapes(architecture, input_shape)
+    counts = []
+    for index, layer in enumerate(architecture):
+        if "W" in (roles := layer.weight_shapes(shapes[index])):
+            places = shapes[index + 1][:-1]
+            counts.append(prod(roles["W"]) * prod(places))  # each value of W serves at each place of the output
+    return counts
+
+
 def check_image(layer: Layer, shape: Shape) -> Shape:
     """Return `shape` where it is (height, width, channels); raise ShapeError otherwise."""
     if len(shape) != 3:

@@ -3,6 +3,8 @@
 Images and weights have our layout there as they are.
 """
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -12,11 +14,15 @@ from threadpoolctl import threadpool_limits
 from digits.architecture import Architecture, Conv, Dense, Dropout, Flatten, MaxPool, Relu, Sigmoid
 from digits.params import ADAM, Recipe
 from digits.scratch import layers
+from digits.scratch.blocks import fuse
 from digits.scratch.network import Network
 from digits.scratch.optimizers import SGD, Adam, conjugate_gradient
+from digits.scratch.workers import Workers
 from digits.weights import Weights
 
 LIBRARY = f"NumPy {np.__version__}, SciPy {scipy.__version__}"
+
+PREDICT_BATCH = 500
 
 # Layer type to layer of the engine.
 LAYERS = {
@@ -33,56 +39,67 @@ LAYERS = {
 def fit(
     architecture: Architecture, weights: Weights, images: np.ndarray, labels: np.ndarray, *, recipe: Recipe, epochs, seed: int, threads: int, recorder
 ) -> None:
-    network = build(architecture, weights, threads)
+    network = build(architecture, weights)
     with threadpool_limits(1, user_api="blas"):
+        workers = Workers(network, images, labels, threads, fork=is_fork_safe())
         if recipe.optimizer == "conjugate_gradient":
-            fit_whole(network, weights, images, labels, recipe, recorder)
+            fit_whole(workers, weights, recipe, recorder)
         else:
-            fit_batches(network, weights, images, labels, recipe, epochs, seed, recorder)
+            fit_batches(workers, weights, recipe, epochs, seed, recorder)
+        workers.close()
 
 
-def fit_batches(network: Network, weights: Weights, images: np.ndarray, labels: np.ndarray, recipe: Recipe, epochs, seed: int, recorder) -> None:
+def fit_batches(workers: Workers, weights: Weights, recipe: Recipe, epochs, seed: int, recorder) -> None:
     """Train by mini-batch descent."""
+    network = workers.network
     optimizer = Adam(*ADAM) if recipe.optimizer == "adam" else SGD(recipe.momentum or 0.0)
     for epoch, steps in enumerate(epochs):
         for number, (samples, learning_rate) in enumerate(steps):
-            result = network.loss_and_gradient(images[samples], labels[samples], recipe.l2, seed=[seed, epoch, number])
+            result = workers.loss_and_gradient(samples, recipe.l2, seed=(seed, epoch, number))
             optimizer.step(network.parameters, result.gradient, learning_rate)
             recorder.step(len(samples), result.loss, result.n_correct)
         recorder.epoch(read_weights(network, weights))
 
 
-def fit_whole(network: Network, weights: Weights, images: np.ndarray, labels: np.ndarray, recipe: Recipe, recorder) -> None:
+def fit_whole(workers: Workers, weights: Weights, recipe: Recipe, recorder) -> None:
     """Train on all samples at once by conjugate gradient; an epoch is an iteration."""
+    network = workers.network
     latest: dict[str, Any] = {}
 
     def objective(parameters: np.ndarray) -> tuple[float, np.ndarray]:
         network.parameters[:] = parameters
-        result = network.loss_and_gradient(images, labels, recipe.l2)
-        latest.update(parameters=parameters.copy(), result=result)
+        result = workers.loss_and_gradient(l2=recipe.l2)
+        latest.update(parameters=parameters.copy(), loss=result.loss, n_correct=result.n_correct)
         return result.loss + network.penalty(recipe.l2), result.gradient.astype(np.float64)
 
     def after_iteration(parameters: np.ndarray) -> None:
         if not np.array_equal(parameters, latest["parameters"]):  # the line search tried others after the one it took
             objective(parameters)
-        recorder.step(len(images), latest["result"].loss, latest["result"].n_correct)
+        recorder.step(len(workers.x), latest["loss"], latest["n_correct"])
         recorder.epoch(read_weights(network, weights))
 
     conjugate_gradient(objective, network.parameters, recipe.epochs, after_iteration)
 
 
 def predict(architecture: Architecture, weights: Weights, images: np.ndarray, *, threads: int) -> np.ndarray:
-    with threadpool_limits(1, user_api="blas"):
-        return build(architecture, weights, threads).predict(images)
+    network = build(architecture, weights)
+    batches = [images[start : start + PREDICT_BATCH] for start in range(0, len(images), PREDICT_BATCH)]
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
+        return np.concatenate(list(pool.map(network.predict, batches)))
 
 
-def build(architecture: Architecture, weights: Weights, threads: int) -> Network:
+def is_fork_safe() -> bool:
+    """Return whether a process may fork: on Linux, and with no framework loaded, whose threads would not survive it."""
+    return sys.platform == "linux" and not {"torch", "tensorflow"} & set(sys.modules)
+
+
+def build(architecture: Architecture, weights: Weights) -> Network:
     """Return the network with a copy of the given weights."""
     arrays: list[dict[str, np.ndarray]] = [{} for _ in architecture]
     for name, array in weights.items():
         layer, role = name.split(".")
         arrays[int(layer.split("_")[0])][role] = array
-    return Network([LAYERS[type(layer)](layer) for layer in architecture], arrays, threads)
+    return Network(*fuse([LAYERS[type(layer)](layer) for layer in architecture], arrays))
 
 
 def read_weights(network: Network, names) -> Weights:

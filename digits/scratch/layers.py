@@ -1,8 +1,8 @@
 """Layers: what each computes, and how the gradient of the loss L comes back through it.
 
-forward(x, generator) returns y and whatever backward will need of x; a generator is given in training only. backward(d_y, saved)
-returns d_x and the gradients of the layer's parameters by name. Layers keep nothing between the two calls, so several threads may use
-one. Parameters W and b are attributes that the network sets.
+forward(x, generator) returns y and whatever backward will need of x; a generator is given in training only. backward(d_y, saved, gradients)
+returns d_x and writes the gradients of the layer's parameters into the arrays gradients["W"] and gradients["b"]. Layers keep nothing between
+the two calls, so several threads may use one. Parameters W and b are attributes that the network sets.
 """
 
 from typing import Any
@@ -21,12 +21,14 @@ class Layer:
 
     W: np.ndarray
     b: np.ndarray
-    needs_d_x = True  # the first layer of a network does not: nobody asks for the gradient of the images
+    places_a_value = 1  # that go into one value of the output; more where pooling is part of the layer
+    is_random = False  # whether forward draws from the generator in training
+    needs_d_x = True  # the first layer with parameters does not: nobody asks for the gradient of the images
 
     def forward(self, x: np.ndarray, generator: np.random.Generator | None) -> tuple[np.ndarray, Any]:
         raise NotImplementedError
 
-    def backward(self, d_y: np.ndarray, saved: Any) -> tuple[np.ndarray, Gradients]:
+    def backward(self, d_y: np.ndarray, saved: Any, gradients: Gradients) -> np.ndarray | None:
         raise NotImplementedError
 
 
@@ -36,9 +38,11 @@ class Dense(Layer):
     def forward(self, x, generator):
         return x @ self.W + self.b, x
 
-    def backward(self, d_y, x):
+    def backward(self, d_y, x, gradients):
         """y_ij = sum_k x_ik W_kj + b_j, so d_W = x^T d_y, d_b = sum_i d_y_i, d_x = d_y W^T."""
-        return d_y @ self.W.T if self.needs_d_x else None, {"W": x.T @ d_y, "b": column_sums(d_y)}
+        np.matmul(x.T, d_y, out=gradients["W"])
+        gradients["b"][...] = column_sums(d_y)
+        return d_y @ self.W.T if self.needs_d_x else None
 
 
 class Conv(Layer):
@@ -55,34 +59,30 @@ class Conv(Layer):
         size, filters = len(self.W), self.W.shape[-1]
         x = pad(x, size) if self.padding == "same" else x
         kernels = self.W.reshape(-1, filters)
-        y = [self.windows(x[i : i + BLOCK]).reshape(-1, len(kernels)) @ kernels for i in range(0, len(x), BLOCK)]
+        y = [windows(x[i : i + BLOCK], size, self.stride).reshape(-1, len(kernels)) @ kernels for i in range(0, len(x), BLOCK)]
         height, width = ((length - size) // self.stride + 1 for length in x.shape[1:3])
         return np.concatenate(y).reshape(len(x), height, width, filters) + self.b, x
 
-    def backward(self, d_y, x):
+    def backward(self, d_y, x, gradients):
         """As in a dense layer on windows: d_W = windows(x)^T d_y, d_b = sum d_y, d_windows = d_y W^T.
 
         A pixel is in several windows, so its gradient is the sum over those: d_x_n,i+a,j+b,c += d_windows_nij,abc.
         """
         size, filters = len(self.W), self.W.shape[-1]
         kernels = self.W.reshape(-1, filters)
-        d_W = np.zeros_like(kernels)
+        d_kernels = np.zeros_like(kernels)
         d_x = np.zeros_like(x)
         for i in range(0, len(x), BLOCK):
-            windows = self.windows(x[i : i + BLOCK])
+            of_block = windows(x[i : i + BLOCK], size, self.stride)
             d_rows = d_y[i : i + BLOCK].reshape(-1, filters)
-            d_W += windows.reshape(-1, len(kernels)).T @ d_rows
+            d_kernels += of_block.reshape(-1, len(kernels)).T @ d_rows
             if self.needs_d_x:
-                self.add_windows(d_x[i : i + BLOCK], (d_rows @ kernels.T).reshape(windows.shape))
-        d_b = column_sums(d_y.reshape(-1, filters))
-        d_x = unpad(d_x, size) if self.padding == "same" else d_x
-        return d_x if self.needs_d_x else None, {"W": d_W.reshape(self.W.shape), "b": d_b}
-
-    def windows(self, x: np.ndarray) -> np.ndarray:
-        """Return the windows of x as a view, (n, out_height, out_width, size, size, channels)."""
-        size = len(self.W)
-        windows = sliding_window_view(x, (size, size), axis=(1, 2))[:, :: self.stride, :: self.stride]
-        return windows.transpose(0, 1, 2, 4, 5, 3)
+                self.add_windows(d_x[i : i + BLOCK], (d_rows @ kernels.T).reshape(of_block.shape))
+        gradients["W"][...] = d_kernels.reshape(self.W.shape)
+        gradients["b"][...] = column_sums(d_y.reshape(-1, filters))
+        if not self.needs_d_x:
+            return None
+        return unpad(d_x, size) if self.padding == "same" else d_x
 
     def add_windows(self, d_x: np.ndarray, d_windows: np.ndarray) -> None:
         """Add the gradient of each window to the pixels that it was made of, in place."""
@@ -106,7 +106,7 @@ class MaxPool(Layer):
             y = np.maximum(y, self.corner(x, a, b))
         return y, (x, y)
 
-    def backward(self, d_y, saved):
+    def backward(self, d_y, saved, gradients):
         """Only the maximum moves y, so it gets all of d_y. Of equal ones, which MNIST's paper has everywhere, the first one does."""
         x, y = saved
         d_x = np.empty_like(x)
@@ -115,7 +115,7 @@ class MaxPool(Layer):
             chosen = (self.corner(x, a, b) == y) & free
             free &= ~chosen
             np.multiply(d_y, chosen, out=self.corner(d_x, a, b))
-        return d_x, {}
+        return d_x
 
     def corner(self, x: np.ndarray, a: int, b: int) -> np.ndarray:
         """Return a view of the pixels in row a and column b of every window, (n, height / size, width / size, channels)."""
@@ -129,9 +129,9 @@ class Relu(Layer):
         y = np.maximum(x, 0)
         return y, y
 
-    def backward(self, d_y, y):
+    def backward(self, d_y, y, gradients):
         """y moves with x where x > 0, and not at all elsewhere."""
-        return d_y * (y > 0), {}
+        return d_y * (y > 0)
 
 
 class Sigmoid(Layer):
@@ -141,9 +141,9 @@ class Sigmoid(Layer):
         y = (1 + np.tanh(x / 2)) / 2
         return y, y
 
-    def backward(self, d_y, y):
+    def backward(self, d_y, y, gradients):
         """dy/dx = exp(-x) / (1 + exp(-x))^2 = y (1 - y)."""
-        return d_y * y * (1 - y), {}
+        return d_y * y * (1 - y)
 
 
 class Flatten(Layer):
@@ -152,12 +152,14 @@ class Flatten(Layer):
     def forward(self, x, generator):
         return x.reshape(len(x), -1), x.shape
 
-    def backward(self, d_y, shape):
-        return d_y.reshape(shape), {}
+    def backward(self, d_y, shape, gradients):
+        return d_y.reshape(shape)
 
 
 class Dropout(Layer):
     """In training y = x m / (1 - rate), where each m is 0 with probability `rate` and else 1; y has x's mean. Otherwise y = x."""
+
+    is_random = True
 
     def __init__(self, rate: float):
         self.rate = rate
@@ -168,8 +170,13 @@ class Dropout(Layer):
         scale = (generator.random(x.shape, dtype=np.float32) >= self.rate) / x.dtype.type(1 - self.rate)
         return x * scale, scale
 
-    def backward(self, d_y, scale):
-        return d_y * scale, {}
+    def backward(self, d_y, scale, gradients):
+        return d_y * scale
+
+
+def windows(x: np.ndarray, size: int, stride: int = 1) -> np.ndarray:
+    """Return the size x size windows of images as a view, (n, rows, columns, size, size, channels)."""
+    return sliding_window_view(x, (size, size), axis=(1, 2))[:, ::stride, ::stride].transpose(0, 1, 2, 4, 5, 3)
 
 
 def pad(x: np.ndarray, size: int) -> np.ndarray:

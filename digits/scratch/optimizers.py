@@ -14,11 +14,17 @@ class SGD:
 
     def __init__(self, momentum: float = 0.0):
         self.momentum = momentum
-        self.velocity: np.ndarray | float = 0.0
+        self.velocity: np.ndarray | None = None
 
     def step(self, parameters: np.ndarray, gradient: np.ndarray, learning_rate: float) -> None:
         """Move `parameters`, in place."""
-        self.velocity = self.momentum * self.velocity + gradient if self.momentum else gradient
+        if not self.momentum:
+            parameters -= learning_rate * gradient
+            return
+        if self.velocity is None:
+            self.velocity = np.zeros_like(parameters)
+        self.velocity *= self.momentum
+        self.velocity += gradient
         parameters -= learning_rate * self.velocity
 
 

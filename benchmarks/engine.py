@@ -1,0 +1,204 @@
+"""Race the engine written from scratch against PyTorch and Keras, in one run, on the training split that the pipeline made.
+
+    python -m benchmarks.engine
+
+Every contender trains in a process of its own; they take turns, a round each, so that a busy neighbour slows all of them alike. Only ratios
+within one run mean anything. Writes benchmarks/engine.json: for each architecture and contender the median and the range of its training
+images per second and its peak memory, and for conjugate gradient the seconds to the same value of the objective.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from benchmarks.contenders import CONTENDERS, Task, machine_is_two_core, plain_objective
+from digits.architecture import count_multiplications
+from digits.errors import InputError, one_line_errors
+from digits.files import read_json, read_split, write_json
+from digits.inputs import network_inputs
+from digits.machine import describe_machine
+from digits.memory import peak_memory_bytes
+from digits.params import IMAGE_SHAPE, load_params
+from digits.weights import initial_weights
+
+RESULT = Path("benchmarks/engine.json")
+PROCESSED = Path("data/processed")
+RUNS = {"cnn": ("scratch", "cnn"), "cnn_5x5": ("torch", "cnn_5x5"), "mlp_128_64": ("scratch", "mlp")}
+BATCH_SIZE = 64
+IMAGES_A_ROUND = {"cnn": 6_400, "cnn_5x5": 6_400, "mlp_128_64": 64_000}
+ROUNDS = 7
+GRADIENT_ROUNDS = 7
+OBJECTIVE = 0.3  # nats: where conjugate gradient is timed to
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Race the engine against PyTorch and Keras.")
+    parser.add_argument("--contender", choices=[*CONTENDERS, "gemm", "gradient scratch", "gradient plain"], help=argparse.SUPPRESS)
+    parser.add_argument("--architecture", choices=list(RUNS), help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.contender:
+        serve(prepare(arguments.contender, arguments.architecture))
+        return
+    if not machine_is_two_core():
+        raise InputError("the contenders are set to two cores; this process has one")
+    gemm = race(["gemm"], None, rounds=3)["gemm"]["median"]
+    result = {"gemm_gflops": round(gemm, 1), "batch_size": BATCH_SIZE, "rounds": ROUNDS, **describe_machine(), "training": {}}
+    for architecture in RUNS:
+        rows = race(list(CONTENDERS), architecture, ROUNDS)
+        flops = training_flops(architecture)
+        for row in rows.values():
+            row["share_of_gemm"] = round(row["median"] * flops / (gemm * 1e9), 3)
+        result["training"][architecture] = rows
+    result["conjugate_gradient"] = race(["gradient scratch", "gradient plain"], None, GRADIENT_ROUNDS)
+    write_json(RESULT, result)
+    report(result)
+
+
+def race(names: list[str], architecture: str | None, rounds: int) -> dict[str, dict]:
+    """Run the contenders in turn, `rounds` times, and return each one's median, lowest and highest number and its peak memory."""
+    command = [sys.executable, "-m", "benchmarks.engine"] + (["--architecture", architecture] if architecture else [])
+    processes = {}
+    for name in names:  # one after another, so that their starts do not overlap with a round
+        processes[name] = subprocess.Popen([*command, "--contender", name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        ask(processes[name], "warm up")
+    numbers: dict[str, list[float]] = {name: [] for name in names}
+    for number in range(rounds):
+        for name, process in processes.items():
+            numbers[name].append(ask(process, "round"))
+        print(f"{architecture or names[0]}: round {number + 1} of {rounds}", file=sys.stderr)
+    peaks = {name: ask(process, "peak") for name, process in processes.items()}
+    for process in processes.values():
+        process.communicate()
+    return {
+        name: {"median": round(median(found), 3), "low": round(min(found), 3), "high": round(max(found), 3), "peak_memory_bytes": int(peaks[name])}
+        for name, found in numbers.items()
+    }
+
+
+def ask(process: subprocess.Popen, order: str) -> float:
+    """Give an order to a contender's process and return its answer."""
+    assert process.stdin and process.stdout
+    process.stdin.write(order + "\n")
+    process.stdin.flush()
+    answer = process.stdout.readline()
+    if not answer:
+        raise InputError(f"a contender ended: {' '.join(map(str, process.args))}")  # type: ignore[arg-type]
+    return json.loads(answer)
+
+
+def serve(run_round) -> None:
+    """Answer orders from standard input: take part in a round, or tell the peak memory."""
+    for line in sys.stdin:
+        print(json.dumps(peak_memory_bytes() if line.strip() == "peak" else run_round()), flush=True)
+
+
+def prepare(contender: str, architecture: str | None):
+    """Return a contender's round: a function that works for a while and returns its number."""
+    if contender == "gemm":
+        return measure_gemm
+    if contender.startswith("gradient"):
+        return prepare_gradient(contender.removeprefix("gradient "))
+    assert architecture
+    params = load_params()
+    recipe = params.recipe(*RUNS[architecture])
+    images, labels = read_split(PROCESSED / "train")
+    layers = params.architectures[architecture]
+    weights = initial_weights(layers, IMAGE_SHAPE, recipe.initializer, params.seed)
+    steps = CONTENDERS[contender](Task(layers, recipe, weights, network_inputs(images, None), labels))
+    generator = np.random.default_rng(0)
+
+    def run_round() -> float:
+        """Train on IMAGES_A_ROUND images and return how many a second."""
+        n = IMAGES_A_ROUND[architecture]
+        batches = np.concatenate([generator.permutation(len(labels)) for _ in range(-(-n // len(labels)))])[:n].reshape(-1, BATCH_SIZE)
+        started = time.perf_counter()
+        steps(batches)
+        return n / (time.perf_counter() - started)
+
+    return run_round
+
+
+def prepare_gradient(kind: str):
+    """Return a round of conjugate gradient on the sigmoid network: the seconds to OBJECTIVE."""
+    from scipy.optimize import minimize
+    from threadpoolctl import threadpool_limits
+
+    from digits import backend_scratch
+    from digits.memory import keep_freed_memory
+    from digits.scratch.workers import Workers
+
+    params = load_params()
+    recipe = params.recipe("scratch", "mlp_sigmoid")
+    images, labels = read_split(PROCESSED / "train")
+    x = network_inputs(images, read_json(PROCESSED / "preprocessing.json")["kept_pixels"])
+    layers = params.architectures["mlp_sigmoid"]
+    weights = initial_weights(layers, x.shape[1:], recipe.initializer, params.seed)
+    network = backend_scratch.build(layers, weights)
+    start = network.parameters.astype(np.float64)
+    if kind == "plain":
+        objective = plain_objective(x, labels, *weights["2_dense.W"].shape, recipe.l2)
+    else:
+        keep_freed_memory()
+        threadpool_limits(1, user_api="blas")
+        workers = Workers(network, x, labels, params.threads)
+
+        def objective(parameters: np.ndarray) -> tuple[float, np.ndarray]:
+            network.parameters[:] = parameters
+            result = workers.loss_and_gradient(l2=recipe.l2)
+            return result.loss + network.penalty(recipe.l2), result.gradient.astype(np.float64)
+
+    def stop_at(intermediate_result) -> None:
+        if intermediate_result.fun <= OBJECTIVE:
+            raise StopIteration
+
+    def run_round() -> float:
+        started = time.perf_counter()
+        minimize(objective, start, jac=True, method="CG", callback=stop_at, options={"maxiter": 500})
+        return time.perf_counter() - started
+
+    return run_round
+
+
+def measure_gemm() -> float:
+    """Return this machine's speed at a large float32 matrix product, NumPy's own threads, in GFLOP/s."""
+    n = 2048
+    a = np.random.default_rng(0).random((n, n), dtype=np.float32)
+    started = time.perf_counter()
+    for _ in range(10):
+        a @ a
+    return 10 * 2 * n**3 / (time.perf_counter() - started) / 1e9
+
+
+def training_flops(architecture: str) -> int:
+    """Return the operations of plain training on one image: forward, and twice as much back, but for the first layer's input."""
+    by_layer = count_multiplications(load_params().architectures[architecture], IMAGE_SHAPE)
+    return 2 * (3 * sum(by_layer) - by_layer[0])
+
+
+def report(result: dict) -> None:
+    """Print the table, and last for each architecture its name, `ratio`, and scratch over torch eager."""
+    for architecture, rows in result["training"].items():
+        for name, row in rows.items():
+            megabytes = row["peak_memory_bytes"] / 2**20
+            numbers = f"{row['median']:10,.0f} images/s ({row['low']:,.0f} to {row['high']:,.0f})  {megabytes:6,.0f} MiB"
+            print(f"{architecture:12}{name:38}{numbers}  {row['share_of_gemm']:.0%} of SGEMM")
+        print(f"{architecture} ratio {ratio(rows):.2f}")
+    rows = result["conjugate_gradient"]
+    for name, row in rows.items():
+        print(f"{name:50}{row['median']:10.1f} s ({row['low']:.1f} to {row['high']:.1f})")
+    print(f"conjugate_gradient ratio {rows['gradient plain']['median'] / rows['gradient scratch']['median']:.2f}")
+
+
+def ratio(rows: dict[str, dict]) -> float:
+    return rows["scratch, 2 workers"]["median"] / rows["torch eager, 2 threads"]["median"]
+
+
+if __name__ == "__main__":
+    with one_line_errors():
+        main()

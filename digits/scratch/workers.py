@@ -1,0 +1,114 @@
+"""Several workers for one training: each computes the gradients of some shards of every batch.
+
+The loss of a batch is a sum over its samples, and so is its gradient: parts of the batch can be treated apart. A batch is cut into shards
+in a way that depends on its size alone; whoever is free computes the gradient of a shard, and the sum is taken in the order of the shards.
+So the result has the same bits for any number of workers.
+
+Workers are forked processes, which have the training data without a copy: NumPy's many short calls would make threads wait for each other
+(Python runs one at a time). Parameters and gradients lie in memory that all share, so what the optimizer writes the workers read. Where a
+fork is unsafe, because other threads are about, threads do it all the same. Matrix products had best be held to one thread inside each
+worker (threadpoolctl): two that share a core are slower than one.
+"""
+
+import mmap
+import multiprocessing
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import Connection
+from typing import NamedTuple
+
+import numpy as np
+
+from digits.scratch.network import Network
+
+MAX_SHARDS = 4
+# A shard must hold a fair amount of work: handing it over costs some 50 microseconds, and adding up another gradient reads all of it.
+MIN_SHARD_MULTIPLICATIONS = 100_000_000
+
+
+class Result(NamedTuple):
+    """Of a batch: the mean loss over its samples, how many were classified right, and the gradient, flat, until the next batch."""
+
+    loss: float
+    n_correct: int
+    gradient: np.ndarray
+
+
+class Workers:
+    """Computes the gradients of a network on batches of a training set, in `n_workers` processes, this one among them."""
+
+    def __init__(self, network: Network, x: np.ndarray, labels: np.ndarray, n_workers: int = 1, fork: bool = True):
+        self.network, self.x, self.labels, self.n_workers = network, x, labels, n_workers
+        self.multiplications = network.count_multiplications(x)
+        parameters = shared_array(network.parameters.shape, network.parameters.dtype)
+        parameters[:] = network.parameters
+        network.use(parameters)
+        self.gradients = shared_array((MAX_SHARDS, len(parameters)), parameters.dtype)
+        self.views = [network.views(gradient) for gradient in self.gradients]
+        self.outcomes = shared_array((MAX_SHARDS, 2), np.dtype(np.float64))  # loss and number right of each shard
+        self.helpers = [self.start_helper(number) for number in range(1, n_workers)] if fork else []
+        self.pool = ThreadPoolExecutor(n_workers) if n_workers > 1 and not fork else None
+
+    def loss_and_gradient(self, samples: np.ndarray | None = None, l2: float = 0.0, seed: tuple[int, ...] = ()) -> Result:
+        """Return the result of the batch with these sample numbers, None for all; `seed` is that of its dropout.
+
+        The gradient is that of the mean loss + l2 / 2 * sum W^2.
+        """
+        n_shards = self.count_shards(len(self.x) if samples is None else len(samples))
+        helpers = self.helpers[: n_shards - 1]  # the others would have nothing to do
+        for helper in helpers:
+            helper.send((samples, seed))
+        if self.pool:
+            list(self.pool.map(lambda number: self.work(number, samples, seed), range(self.n_workers)))
+        else:
+            self.work(0, samples, seed)
+        for helper in helpers:
+            helper.recv()  # EOFError where the helper has died
+        gradient = self.gradients[0]
+        for other in self.gradients[1:n_shards]:
+            gradient += other
+        self.network.add_penalty_gradient(gradient, l2)
+        loss, n_correct = self.outcomes[:n_shards].sum(axis=0)
+        return Result(float(loss), int(n_correct), gradient)
+
+    def work(self, number: int, samples: np.ndarray | None, seed: tuple[int, ...]) -> None:
+        """Compute every n_workers-th shard of a batch, from the one with this number on."""
+        n = len(self.x) if samples is None else len(samples)
+        n_shards = self.count_shards(n)
+        for shard in range(number, n_shards, self.n_workers):
+            part = slice(shard * n // n_shards, (shard + 1) * n // n_shards)
+            chosen = part if samples is None else samples[part]
+            generator = np.random.default_rng([*seed, shard]) if self.network.is_random else None
+            self.outcomes[shard] = self.network.gradient(self.x[chosen], self.labels[chosen], n, generator, self.views[shard])
+
+    def count_shards(self, n: int) -> int:
+        """Return into how many shards a batch of n samples is cut."""
+        return max(1, min(MAX_SHARDS, n, n * self.multiplications // MIN_SHARD_MULTIPLICATIONS))
+
+    def start_helper(self, number: int) -> Connection:
+        """Fork a process that works whenever it is told to; return the end of the pipe to tell it by."""
+        context = multiprocessing.get_context("fork")
+        here, there = context.Pipe()
+        context.Process(target=self.serve, args=(number, there), daemon=True).start()
+        there.close()
+        return here
+
+    def serve(self, number: int, orders: Connection) -> None:
+        """Work as ordered until the orders end."""
+        try:
+            while True:
+                self.work(number, *orders.recv())
+                orders.send(None)
+        except (EOFError, KeyboardInterrupt):
+            pass
+
+    def close(self) -> None:
+        """End the helpers."""
+        for helper in self.helpers:
+            helper.close()
+        if self.pool:
+            self.pool.shutdown()
+
+
+def shared_array(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Return an array of zeros in memory that processes forked from here share."""
+    return np.frombuffer(mmap.mmap(-1, int(np.prod(shape)) * dtype.itemsize), dtype).reshape(shape)
