@@ -11,10 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from digits.architecture import Architecture
+from digits.architecture import Architecture, Weights
 from digits.memory import keep_freed_memory
 from digits.params import ADAM, Recipe
-from digits.weights import Weights
 
 
 class Task(NamedTuple):

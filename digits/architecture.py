@@ -1,6 +1,10 @@
 """An architecture is a list of layers, written as data in params.yaml: parse it, check it, infer shapes, count parameters.
 
 A shape is that of one sample: (height, width, channels) for images, (n,) for flat vectors. The last layer gives the logits.
+Weights have one layout, which every back end starts from and returns to: a dict of float32 arrays by name ("0_conv.W"), in the order of
+the layers, with dense W (n_in, n_out), conv W (kernel_size, kernel_size, n_in, n_out), b (n_out,), and batch_norm gamma, beta, mean and
+variance (channels,). Flat vectors are in the order height, width, channels.
+
 Each class below is a layer type. What a layer computes stands in `digits/scratch/layers.py`; how each framework builds it, in the
 table LAYERS of its back end.
 """
@@ -8,11 +12,13 @@ table LAYERS of its back end.
 from math import prod
 from typing import Annotated, Any, ClassVar, Literal
 
+import numpy as np
 from pydantic import Discriminator, Field, PositiveInt, Tag, model_validator
 
 from digits.section import Section
 
 Shape = tuple[int, ...]
+Weights = dict[str, np.ndarray]
 
 
 class ShapeError(ValueError):
@@ -37,7 +43,7 @@ class Layer(Section):
         return shape
 
     def weight_shapes(self, shape: Shape) -> dict[str, Shape]:
-        """Return the shape of each trained array of this layer, by name."""
+        """Return the shape of each array of this layer's weights, by role."""
         return {}
 
     def as_data(self) -> str | dict[str, Any]:
@@ -127,6 +133,19 @@ class Dropout(Layer):
     rate: Annotated[float, Field(ge=0, lt=1)]
 
 
+class BatchNorm(Layer):
+    """Each channel less its mean, over its standard deviation, times gamma, plus beta: of the batch in training, else running ones."""
+
+    type = "batch_norm"
+
+    def weight_shapes(self, shape: Shape) -> dict[str, Shape]:
+        return dict.fromkeys(("gamma", "beta", *STATE), shape[-1:])
+
+
+# Roles that training keeps a running mean of, and no gradient moves.
+STATE = ("mean", "variance")
+
+
 def layer_name(item: Any) -> Any:
     """Return the layer type that an item of params.yaml names: "relu", or {"conv": {"filters": 32, "kernel_size": 3}}."""
     if isinstance(item, Layer):
@@ -141,11 +160,12 @@ AnyLayer = Annotated[
     | Annotated[Relu, Tag("relu")]
     | Annotated[Sigmoid, Tag("sigmoid")]
     | Annotated[Flatten, Tag("flatten")]
-    | Annotated[Dropout, Tag("dropout")],
+    | Annotated[Dropout, Tag("dropout")]
+    | Annotated[BatchNorm, Tag("batch_norm")],
     Discriminator(layer_name),
 ]
 Architecture = Annotated[list[AnyLayer], Field(min_length=1)]
-LAYER_TYPES = {cls.type: cls for cls in (Conv, MaxPool, Dense, Relu, Sigmoid, Flatten, Dropout)}
+LAYER_TYPES = {cls.type: cls for cls in (Conv, MaxPool, Dense, Relu, Sigmoid, Flatten, Dropout, BatchNorm)}
 
 
 def infer_shapes(architecture: Architecture, input_shape: Shape) -> list[Shape]:
@@ -160,7 +180,7 @@ def infer_shapes(architecture: Architecture, input_shape: Shape) -> list[Shape]:
 
 
 def weight_shapes(architecture: Architecture, input_shape: Shape) -> dict[str, Shape]:
-    """Return the shape of every trained array, named by layer and role ("0_conv.W"), in the order of the layers."""
+    """Return the shape of every array of weights, named by layer and role ("0_conv.W"), in the order of the layers."""
     shapes = infer_shapes(architecture, input_shape)
     return {
         f"{index}_{layer.type}.{role}": shape
@@ -170,8 +190,8 @@ def weight_shapes(architecture: Architecture, input_shape: Shape) -> dict[str, S
 
 
 def count_parameters(architecture: Architecture, input_shape: Shape) -> int:
-    """Return how many numbers training sets."""
-    return sum(prod(shape) for shape in weight_shapes(architecture, input_shape).values())
+    """Return how many numbers the gradient moves."""
+    return sum(prod(shape) for name, shape in weight_shapes(architecture, input_shape).items() if name.split(".")[1] not in STATE)
 
 
 def count_multiplications(architecture: Architecture, input_shape: Shape) -> list[int]:

@@ -4,6 +4,7 @@ Images and weights have our layout there as they are.
 """
 
 import sys
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -11,28 +12,28 @@ import numpy as np
 import scipy
 from threadpoolctl import threadpool_limits
 
-from digits.architecture import Architecture, Conv, Dense, Dropout, Flatten, MaxPool, Relu, Sigmoid
-from digits.params import ADAM, Recipe
+from digits.architecture import STATE, Architecture, BatchNorm, Conv, Dense, Dropout, Flatten, MaxPool, Relu, Sigmoid, Weights
+from digits.params import ADAM, BATCH_NORM, MINIMIZERS, Recipe
 from digits.scratch import layers
 from digits.scratch.blocks import fuse
 from digits.scratch.network import Network
-from digits.scratch.optimizers import SGD, Adam, conjugate_gradient
+from digits.scratch.optimizers import SGD, Adam, conjugate_gradient, l_bfgs
 from digits.scratch.workers import Workers
-from digits.weights import Weights
 
 LIBRARY = f"NumPy {np.__version__}, SciPy {scipy.__version__}"
 
 PREDICT_BATCH = 500
 
-# Layer type to layer of the engine.
+# Layer type to layer of the engine, from the layer and the arrays of it that no gradient moves.
 LAYERS = {
-    Conv: lambda layer: layers.Conv(layer.stride, layer.padding),
-    MaxPool: lambda layer: layers.MaxPool(layer.size),
-    Dense: lambda layer: layers.Dense(),
-    Relu: lambda layer: layers.Relu(),
-    Sigmoid: lambda layer: layers.Sigmoid(),
-    Flatten: lambda layer: layers.Flatten(),
-    Dropout: lambda layer: layers.Dropout(layer.rate),
+    Conv: lambda layer, state: layers.Conv(layer.stride, layer.padding),
+    MaxPool: lambda layer, state: layers.MaxPool(layer.size),
+    Dense: lambda layer, state: layers.Dense(),
+    Relu: lambda layer, state: layers.Relu(),
+    Sigmoid: lambda layer, state: layers.Sigmoid(),
+    Flatten: lambda layer, state: layers.Flatten(),
+    Dropout: lambda layer, state: layers.Dropout(layer.rate),
+    BatchNorm: lambda layer, state: layers.BatchNorm(**state, momentum=BATCH_NORM.momentum, epsilon=BATCH_NORM.epsilon),
 }
 
 
@@ -42,7 +43,7 @@ def fit(
     network = build(architecture, weights)
     with threadpool_limits(1, user_api="blas"):
         workers = Workers(network, images, labels, threads, fork=is_fork_safe())
-        if recipe.optimizer == "conjugate_gradient":
+        if recipe.optimizer in MINIMIZERS:
             fit_whole(workers, weights, recipe, recorder)
         else:
             fit_batches(workers, weights, recipe, epochs, seed, recorder)
@@ -52,7 +53,7 @@ def fit(
 def fit_batches(workers: Workers, weights: Weights, recipe: Recipe, epochs, seed: int, recorder) -> None:
     """Train by mini-batch descent."""
     network = workers.network
-    optimizer = Adam(*ADAM) if recipe.optimizer == "adam" else SGD(recipe.momentum or 0.0)
+    optimizer = Adam(*ADAM) if recipe.optimizer == "adam" else SGD(recipe.momentum or 0.0, recipe.nesterov)
     for epoch, steps in enumerate(epochs):
         for number, (samples, learning_rate) in enumerate(steps):
             result = workers.loss_and_gradient(samples, recipe.l2, seed=(seed, epoch, number))
@@ -62,7 +63,7 @@ def fit_batches(workers: Workers, weights: Weights, recipe: Recipe, epochs, seed
 
 
 def fit_whole(workers: Workers, weights: Weights, recipe: Recipe, recorder) -> None:
-    """Train on all samples at once by conjugate gradient; an epoch is an iteration."""
+    """Train on all samples at once by one of SciPy's minimizers; an epoch is an iteration."""
     network = workers.network
     latest: dict[str, Any] = {}
 
@@ -78,7 +79,8 @@ def fit_whole(workers: Workers, weights: Weights, recipe: Recipe, recorder) -> N
         recorder.step(len(workers.x), latest["loss"], latest["n_correct"])
         recorder.epoch(read_weights(network, weights))
 
-    conjugate_gradient(objective, network.parameters, recipe.epochs, after_iteration)
+    minimize = {"conjugate_gradient": conjugate_gradient, "l_bfgs": l_bfgs}[recipe.optimizer]
+    minimize(objective, network.parameters, recipe.epochs, after_iteration)
 
 
 def predict(architecture: Architecture, weights: Weights, images: np.ndarray, *, threads: int) -> np.ndarray:
@@ -95,14 +97,17 @@ def is_fork_safe() -> bool:
 
 def build(architecture: Architecture, weights: Weights) -> Network:
     """Return the network with a copy of the given weights."""
-    arrays: list[dict[str, np.ndarray]] = [{} for _ in architecture]
+    trained: list[dict[str, np.ndarray]] = [{} for _ in architecture]
+    state: list[dict[str, np.ndarray]] = [{} for _ in architecture]
     for name, array in weights.items():
         layer, role = name.split(".")
-        arrays[int(layer.split("_")[0])][role] = array
-    return Network(*fuse([LAYERS[type(layer)](layer) for layer in architecture], arrays))
+        (state if role in STATE else trained)[int(layer.split("_")[0])][role] = array
+    return Network(*fuse([LAYERS[type(layer)](layer, of_layer) for layer, of_layer in zip(architecture, state, strict=True)], trained))
 
 
-def read_weights(network: Network, names) -> Weights:
+def read_weights(network: Network, names: Iterable[str]) -> Weights:
     """Return a copy of the network's weights in the common layout."""
-    arrays = [array.copy() for views in network.views(network.parameters) for array in views.values()]
-    return dict(zip(names, arrays, strict=True))
+    arrays = []
+    for layer, trained in zip(network.layers, network.views(network.parameters), strict=True):
+        arrays += [*trained.values(), *(getattr(layer, role) for role in STATE if hasattr(layer, role))]
+    return {name: array.copy() for name, array in zip(names, arrays, strict=True)}

@@ -12,9 +12,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from digits.architecture import Architecture, Conv, Dense, Dropout, Flatten, MaxPool, Relu, Sigmoid
-from digits.params import ADAM, Recipe
-from digits.weights import Weights
+from digits.architecture import Architecture, BatchNorm, Conv, Dense, Dropout, Flatten, MaxPool, Relu, Sigmoid, Weights
+from digits.params import ADAM, BATCH_NORM, Recipe
 
 LIBRARY = f"TensorFlow {tf.__version__}, Keras {keras.__version__}"
 PREDICT_BATCH = 1000
@@ -29,6 +28,7 @@ LAYERS = {
     Sigmoid: lambda layer, seed: keras.layers.Activation("sigmoid"),
     Flatten: lambda layer, seed: keras.layers.Flatten(),
     Dropout: lambda layer, seed: keras.layers.Dropout(layer.rate, seed=seed),
+    BatchNorm: lambda layer, seed: keras.layers.BatchNormalization(momentum=BATCH_NORM.momentum, epsilon=BATCH_NORM.epsilon),
 }
 
 
@@ -74,7 +74,7 @@ def build(architecture: Architecture, input_shape: tuple[int, ...], seed: int) -
 def build_optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
     if recipe.optimizer == "adam":
         return keras.optimizers.Adam(beta_1=ADAM.beta_1, beta_2=ADAM.beta_2, epsilon=ADAM.epsilon)
-    return keras.optimizers.SGD(momentum=recipe.momentum or 0.0)
+    return keras.optimizers.SGD(momentum=recipe.momentum or 0.0, nesterov=recipe.nesterov)
 
 
 def compile_steps(network: keras.Sequential, optimizer: keras.optimizers.Optimizer, l2: float):

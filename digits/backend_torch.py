@@ -15,9 +15,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from digits.architecture import Architecture, Conv, Dense, Dropout, Flatten, MaxPool, Relu, Sigmoid, infer_shapes
-from digits.params import ADAM, Recipe
-from digits.weights import Weights
+from digits.architecture import Architecture, BatchNorm, Conv, Dense, Dropout, Flatten, MaxPool, Relu, Sigmoid, Weights, infer_shapes
+from digits.params import ADAM, BATCH_NORM, Recipe
 
 LIBRARY = f"PyTorch {torch.__version__}"
 PREDICT_BATCH = 1000
@@ -39,7 +38,15 @@ LAYERS = {
     Sigmoid: lambda layer, shape: nn.Sigmoid(),
     Flatten: lambda layer, shape: ChannelsLastFlatten(),
     Dropout: lambda layer, shape: nn.Dropout(layer.rate),
+    # What PyTorch calls momentum is the share of the new value.
+    BatchNorm: lambda layer, shape: (nn.BatchNorm2d if len(shape) == 3 else nn.BatchNorm1d)(
+        shape[-1], eps=BATCH_NORM.epsilon, momentum=1 - BATCH_NORM.momentum
+    ),
 }
+
+
+# Role in our layout to name in a state dict.
+ROLES = {"W": "weight", "b": "bias", "gamma": "weight", "beta": "bias", "mean": "running_mean", "variance": "running_var"}
 
 
 def fit(
@@ -76,7 +83,8 @@ def build(architecture: Architecture, weights: Weights, input_shape: tuple[int, 
     """Return the network with the given weights."""
     shapes = infer_shapes(architecture, input_shape)
     network = nn.Sequential(*(LAYERS[type(layer)](layer, shape) for layer, shape in zip(architecture, shapes, strict=False)))
-    network.load_state_dict({torch_name(name): to_torch(array) for name, array in weights.items()})
+    # Not strict: BatchNorm's count of batches is no weight.
+    network.load_state_dict({torch_name(name): to_torch(array) for name, array in weights.items()}, strict=False)
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
@@ -87,7 +95,7 @@ def build_optimizer(network: nn.Sequential, recipe: Recipe) -> torch.optim.Optim
     groups: list[dict] = [{"params": matrices, "weight_decay": recipe.l2}, {"params": biases}]
     if recipe.optimizer == "adam":
         return torch.optim.Adam(groups, betas=(ADAM.beta_1, ADAM.beta_2), eps=ADAM.epsilon, fused=True)
-    return torch.optim.SGD(groups, momentum=recipe.momentum or 0.0)
+    return torch.optim.SGD(groups, momentum=recipe.momentum or 0.0, nesterov=recipe.nesterov)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, learning_rate: float) -> None:
@@ -104,7 +112,7 @@ def as_tensor(images: np.ndarray) -> torch.Tensor:
 def torch_name(name: str) -> str:
     """Return the name of "0_conv.W" in a state dict: "0.weight"."""
     layer, role = name.split(".")
-    return f"{layer.split('_')[0]}.{'weight' if role == 'W' else 'bias'}"
+    return f"{layer.split('_')[0]}.{ROLES[role]}"
 
 
 def to_torch(array: np.ndarray) -> torch.Tensor:

@@ -13,12 +13,11 @@ from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from digits.architecture import Architecture, Shape, ShapeError, count_parameters, weight_shapes
+from digits.architecture import Architecture, Shape, ShapeError, Weights, count_parameters, weight_shapes
 from digits.errors import InputError
 from digits.files import rewritten
 from digits.inputs import Preprocessing, network_inputs, normalize
 from digits.section import Section
-from digits.weights import Weights
 
 
 class Description(Section):

@@ -40,6 +40,10 @@ class Preprocess(Section):
     validation_size: PositiveInt
 
 
+# The optimizers that take the whole training split at once: scratch's alone.
+MINIMIZERS = ("conjugate_gradient", "l_bfgs")
+
+
 class Adam(NamedTuple):
     """The constants of Adam as its authors set them (Kingma and Ba, 2015), the same in every back end."""
 
@@ -49,6 +53,16 @@ class Adam(NamedTuple):
 
 
 ADAM = Adam()
+
+
+class BatchNormConstants(NamedTuple):
+    """momentum is the share of the old running mean that is kept at each step; epsilon is added to the variance."""
+
+    momentum: float = 0.9
+    epsilon: float = 1e-5
+
+
+BATCH_NORM = BatchNormConstants()
 
 
 class Recipe(Section):
@@ -62,6 +76,7 @@ class Recipe(Section):
     learning_rate: PositiveFloat | None = None
     schedule: Literal["constant", "cosine", "one_cycle"] | None = None
     momentum: Fraction | None = None
+    nesterov: bool = False
     l2: NonNegativeFloat = 0.0
     pixels: Literal["all", "kept"] = "all"
 
@@ -69,6 +84,8 @@ class Recipe(Section):
     def check_optimizer_keys(self) -> "Recipe":
         mini_batch = {"batch_size", "learning_rate", "schedule"}
         needed = {"sgd": mini_batch | {"momentum"}, "adam": mini_batch}.get(self.optimizer, set())
+        if self.nesterov and not self.momentum:
+            raise PydanticCustomError("key", "has nesterov, which needs sgd with a momentum above 0", {})
         given = {key for key in mini_batch | {"momentum"} if getattr(self, key) is not None}
         for key in sorted(needed - given):
             raise PydanticCustomError("missing_key", "lacks {key}, which {optimizer} needs", {"key": key, "optimizer": self.optimizer})
@@ -80,7 +97,7 @@ class Recipe(Section):
 class ScratchRecipe(Recipe):
     """How one run trains: by mini-batch descent, or by a SciPy minimizer on the whole training split."""
 
-    optimizer: Literal["sgd", "adam", "conjugate_gradient"]  # type: ignore[assignment]
+    optimizer: Literal["sgd", "adam", "conjugate_gradient", "l_bfgs"]  # type: ignore[assignment]
 
 
 class Params(Section):
@@ -154,8 +171,8 @@ def format_fault(fault: ErrorDetails, data: Any) -> str:
             return f"{where} {fault['msg']}"
         case "literal_error":
             expected = "one of: " + fault["ctx"]["expected"].replace("'", "").replace(" or ", ", ")
-            if fault["input"] == "conjugate_gradient":
-                expected += " (conjugate_gradient is scratch's alone)"
+            if fault["input"] in MINIMIZERS:
+                expected += f" ({fault['input']} is scratch's alone)"
         case "union_tag_invalid":
             expected = "one of: " + fault["ctx"]["expected_tags"].replace("'", "")
         case _:

@@ -20,6 +20,7 @@ from types import ModuleType
 import numpy as np
 from tqdm import tqdm
 
+from digits.architecture import Weights
 from digits.batches import plan_epochs
 from digits.errors import one_line_errors
 from digits.files import read_json, read_split, write_json, write_table
@@ -28,7 +29,7 @@ from digits.machine import describe_machine
 from digits.memory import keep_freed_memory, peak_memory_bytes
 from digits.model import Description, Model, write_model
 from digits.params import Params, load_params
-from digits.weights import Weights, initial_weights
+from digits.weights import initial_weights
 
 DATA = Path("data/processed")
 MODELS = Path("models")

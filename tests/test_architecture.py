@@ -3,7 +3,17 @@
 import pytest
 from conftest import ROOT
 
-from digits.architecture import LAYER_TYPES, Conv, MaxPool, ShapeError, count_parameters, infer_shapes, weight_shapes
+from digits.architecture import (
+    LAYER_TYPES,
+    BatchNorm,
+    Conv,
+    MaxPool,
+    ShapeError,
+    count_multiplications,
+    count_parameters,
+    infer_shapes,
+    weight_shapes,
+)
 from digits.params import IMAGE_SHAPE, load_params
 
 PARAMS = load_params(ROOT / "params.yaml")
@@ -32,6 +42,11 @@ def test_parameters_are_counted_as_by_hand(name, count):
     assert count_parameters(PARAMS.architectures[name], IMAGE_SHAPE) == count
 
 
+def test_running_statistics_are_weights_but_no_parameters():
+    assert count_parameters([BatchNorm()], (5, 5, 3)) == 6
+    assert list(weight_shapes([BatchNorm()], (5, 5, 3)).values()) == [(3,)] * 4
+
+
 @pytest.mark.parametrize(("size", "stride", "expected"), [(5, 1, 24), (3, 2, 13), (4, 3, 9), (28, 1, 1)])
 def test_valid_convolution_has_as_many_windows_as_fit(size, stride, expected):
     layer = Conv(filters=2, kernel_size=size, stride=stride, padding="valid")
@@ -50,6 +65,11 @@ def test_valid_convolution_has_as_many_windows_as_fit(size, stride, expected):
 def test_layer_that_does_not_fit_says_why(layer, shape, message):
     with pytest.raises(ShapeError, match=message):
         layer.output_shape(shape)
+
+
+def test_multiplications_are_counted_as_by_hand():
+    # 784 places for each value of a kernel, then 196; one for each value of a matrix
+    assert count_multiplications(PARAMS.architectures["cnn"], IMAGE_SHAPE) == [784 * 9 * 32, 196 * 9 * 32 * 64, 3136 * 128, 1280]
 
 
 def test_layers_give_back_the_data_they_were_made_of():

@@ -21,13 +21,16 @@ def data(generator):
     return np.eye(10, 12, dtype=np.float32)[labels] + generator.normal(0, 0.1, (200, 12)).astype(np.float32), labels
 
 
-def test_conjugate_gradient_lowers_loss_and_penalty_at_each_iteration(data):
+@pytest.mark.parametrize("optimizer", ["conjugate_gradient", "l_bfgs"])
+def test_minimizer_lowers_loss_and_penalty_at_each_iteration(data, optimizer):
+    recipe = CONJUGATE_GRADIENT.model_copy(update={"optimizer": optimizer})
+
     def penalty(weights):
         return CONJUGATE_GRADIENT.l2 / 2 * sum((array**2).sum() for name, array in weights.items() if name.endswith(".W")), 0.0
 
     recorder = Recorder("test", 30, 200, measure=penalty)
     weights = weights_of(SIGMOID, (12,))
-    backend_scratch.fit(SIGMOID, weights, *data, recipe=CONJUGATE_GRADIENT, epochs=iter(()), seed=0, threads=1, recorder=recorder)
+    backend_scratch.fit(SIGMOID, weights, *data, recipe=recipe, epochs=iter(()), seed=0, threads=1, recorder=recorder)
     losses, penalties = ([row["loss"] for row in recorder.history if row["split"] == split] for split in ("train", "validation"))
     objective = np.add(losses, penalties)
     assert len(objective) == 30

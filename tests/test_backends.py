@@ -8,12 +8,12 @@ import torch
 from conftest import ROOT
 
 from digits import backend_scratch, backend_tf, backend_torch
-from digits.architecture import LAYER_TYPES, Architecture
+from digits.architecture import LAYER_TYPES, Architecture, Weights
 from digits.batches import plan_epochs
 from digits.params import Recipe, load_params
 from digits.section import Section
 from digits.training import Recorder, loss_and_accuracy
-from digits.weights import Weights, initial_weights
+from digits.weights import initial_weights
 
 BACKENDS = {"torch": backend_torch, "tf": backend_tf, "scratch": backend_scratch}
 THREADS = 2
@@ -30,11 +30,12 @@ def parse(*layers) -> Architecture:
 
 # Every layer type, both paddings, a stride and an even kernel, on images that are not square.
 ALL_LAYERS = parse(
-    {"conv": {"filters": 4, "kernel_size": 3}}, "relu", {"max_pool": {"size": 2}},
+    {"conv": {"filters": 4, "kernel_size": 3}}, "relu", {"max_pool": {"size": 2}}, "batch_norm",
     {"conv": {"filters": 5, "kernel_size": 2}}, "sigmoid",
     {"conv": {"filters": 6, "kernel_size": 3, "stride": 2, "padding": "valid"}}, "relu",
-    "flatten", {"dense": {"units": 12}}, "sigmoid", {"dropout": {"rate": 0.5}}, {"dense": {"units": 10}},
+    "flatten", {"dense": {"units": 12}}, "sigmoid", "batch_norm", {"dropout": {"rate": 0.5}}, {"dense": {"units": 10}},
 )  # fmt: skip
+ALIKE_IN_TRAINING = [layer for layer in ALL_LAYERS if layer.type not in ("dropout", "batch_norm")]
 WITHOUT_DROPOUT = [layer for layer in ALL_LAYERS if layer.type != "dropout"]
 IMAGE_SHAPE = (12, 16, 1)
 SGD = Recipe(architecture="-", initializer="xavier", optimizer="sgd", epochs=1, batch_size=16, learning_rate=0.5, momentum=0.0, schedule="constant")
@@ -56,8 +57,9 @@ def labels(generator) -> np.ndarray:
 
 def weights_of(architecture: Architecture, input_shape=IMAGE_SHAPE) -> Weights:
     weights = initial_weights(architecture, input_shape, "xavier", seed=0)
-    # Biases other than zero, so that one that is lost shows.
-    return {name: array + np.float32(0.1) if name.endswith(".b") else array for name, array in weights.items()}
+    # Vectors other than zero and one, and each other than the next, so that one that is lost or exchanged shows.
+    shift = {"b": 0.1, "gamma": 0.2, "beta": -0.1, "mean": 0.05, "variance": 0.3, "W": 0.0}
+    return {name: array + np.float32(shift[name.split(".")[1]]) for name, array in weights.items()}
 
 
 def fit(backend: ModuleType, architecture: Architecture, weights: Weights, images, labels, recipe: Recipe, seed: int = 0) -> Recorder:
@@ -70,7 +72,9 @@ def fit(backend: ModuleType, architecture: Architecture, weights: Weights, image
 def assert_weights_match(found: Weights, expected: Weights, rtol: float, atol: float) -> None:
     assert list(found) == list(expected)
     for name, array in expected.items():
-        np.testing.assert_allclose(found[name], array, rtol=rtol, atol=atol, err_msg=name)
+        # PyTorch's running variance is n / (n - 1) times the batch's, here with n from 40 on, and moves a tenth of the way.
+        slack = 0.1 / 39 if name.endswith(".variance") else 0
+        np.testing.assert_allclose(found[name], array, rtol=rtol + slack, atol=atol, err_msg=name)
 
 
 @every_backend
@@ -127,7 +131,7 @@ def test_one_plain_sgd_step_gives_the_same_weights_as_torch(name, l2, images, la
     expected = fit(backend_torch, WITHOUT_DROPOUT, weights, images, labels, recipe).weights
     found = fit(BACKENDS[name], WITHOUT_DROPOUT, weights, images, labels, recipe).weights
     assert all(np.abs(expected[name] - weights[name]).max() > 1e-5 for name in weights)  # all have moved
-    assert_weights_match(found, expected, rtol=1e-4, atol=1e-6)  # float32
+    assert_weights_match(found, expected, rtol=1e-4, atol=5e-6)  # float32; batch_norm divides by deviations of about a tenth
 
 
 @pytest.mark.parametrize("name", ["tf", "scratch"])
@@ -135,14 +139,18 @@ def test_one_plain_sgd_step_gives_the_same_weights_as_torch(name, l2, images, la
     "recipe",
     [
         SGD.model_copy(update={"epochs": 3, "momentum": 0.9, "learning_rate": 0.1, "schedule": "one_cycle"}),
+        SGD.model_copy(update={"epochs": 3, "momentum": 0.9, "nesterov": True, "learning_rate": 0.1, "schedule": "cosine", "l2": 0.01}),
         SGD.model_copy(update={"epochs": 3, "optimizer": "adam", "momentum": None, "learning_rate": 0.01, "schedule": "cosine", "l2": 0.001}),
     ],
-    ids=["momentum", "adam"],
+    ids=["momentum", "nesterov", "adam"],
 )
 def test_training_follows_torch_until_rounding_parts_them(name, recipe, images, labels):
-    weights = weights_of(WITHOUT_DROPOUT)
-    expected = fit(backend_torch, WITHOUT_DROPOUT, weights, images, labels, recipe)
-    found = fit(BACKENDS[name], WITHOUT_DROPOUT, weights, images, labels, recipe)
+    # A step of Adam has the size of the learning rate however small the gradient: where batch_norm leaves one within rounding of zero,
+    # rounding decides which way it goes.
+    architecture = ALIKE_IN_TRAINING if recipe.optimizer == "adam" else WITHOUT_DROPOUT
+    weights = weights_of(architecture)
+    expected = fit(backend_torch, architecture, weights, images, labels, recipe)
+    found = fit(BACKENDS[name], architecture, weights, images, labels, recipe)
     # Nine steps. Keras' Adam adds its epsilon to the root before the bias of v is divided out, PyTorch's after.
     for mine, theirs in zip(found.history, expected.history, strict=True):
         assert mine["loss"] == pytest.approx(theirs["loss"], rel=1e-4)
@@ -176,10 +184,10 @@ def test_dropout_depends_on_the_seed(backend, images, labels):
 
 @every_backend
 def test_history_averages_over_samples_with_a_smaller_last_batch(backend, images, labels):
-    weights = weights_of(WITHOUT_DROPOUT)
+    weights = weights_of(ALIKE_IN_TRAINING)
     recipe = SGD.model_copy(update={"batch_size": 12, "learning_rate": 1e-12})  # the weights as good as stand still
-    recorder = fit(backend, WITHOUT_DROPOUT, weights, images, labels, recipe)
-    loss, accuracy = loss_and_accuracy(backend.predict(WITHOUT_DROPOUT, weights, images, threads=THREADS), labels)
+    recorder = fit(backend, ALIKE_IN_TRAINING, weights, images, labels, recipe)
+    loss, accuracy = loss_and_accuracy(backend.predict(ALIKE_IN_TRAINING, weights, images, threads=THREADS), labels)
     assert recorder.history[0]["loss"] == pytest.approx(loss, rel=1e-5)  # float32
     assert recorder.history[0]["accuracy"] == accuracy
 

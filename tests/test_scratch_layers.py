@@ -7,8 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from digits.scratch.layers import Conv, Dense, Dropout, Flatten, Layer, MaxPool, Relu, Sigmoid
-from digits.scratch.losses import softmax, softmax_cross_entropy
+from digits.scratch.layers import BatchNorm, Conv, Dense, Dropout, Flatten, Layer, MaxPool, Relu, Sigmoid
+from digits.scratch.losses import sigmoid_cross_entropy, softmax, softmax_cross_entropy
+
+ROLES = ("W", "b", "gamma", "beta")
 
 
 def with_parameters(layer: Layer, generator: np.random.Generator, *shape: int) -> Layer:
@@ -18,7 +20,7 @@ def with_parameters(layer: Layer, generator: np.random.Generator, *shape: int) -
 
 def backward(layer: Layer, d_y: np.ndarray, saved) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Return the gradient of the layer's input, and those of its parameters by name."""
-    gradients = {role: np.full_like(getattr(layer, role), np.nan) for role in ("W", "b") if hasattr(layer, role)}
+    gradients = {role: np.full_like(getattr(layer, role), np.nan) for role in ROLES if hasattr(layer, role)}
     return layer.backward(d_y, saved, gradients), gradients
 
 
@@ -82,7 +84,7 @@ def test_layer_without_parameters_matches_central_differences(layer, generator):
 def assert_matches_torch(layer: Layer, x: np.ndarray, compute) -> None:
     """Compare forward and every gradient with those of `compute(x, W, b)` in PyTorch, all float32, images in PyTorch's order."""
     y, saved = layer.forward(x, None)
-    arrays = {"x": x} | {role: getattr(layer, role) for role in ("W", "b") if hasattr(layer, role)}
+    arrays = {"x": x} | {role: getattr(layer, role) for role in ROLES if hasattr(layer, role)}
     tensors = {role: torch.from_numpy(array.copy()).requires_grad_() for role, array in arrays.items()}
     expected = compute(*tensors.values())
     # float32 keeps 7 digits; sums over some hundred products of the size of 1 lose two.
@@ -139,6 +141,46 @@ def test_dense_equals_torch(generator):
     assert_matches_torch(layer, images_of(generator, 7, 30), lambda x, W, b: x @ W + b)
 
 
+def make_batch_norm(generator: np.random.Generator, channels: int, dtype) -> BatchNorm:
+    layer = BatchNorm(*generator.random((2, channels)).astype(dtype), momentum=0.9, epsilon=1e-5)
+    layer.gamma, layer.beta = generator.normal(size=(2, channels)).astype(dtype)
+    return layer
+
+
+@pytest.mark.parametrize("shape", [(6, 3), (4, 2, 3, 2)])
+def test_batch_norm_backward_matches_central_differences(shape, generator):
+    assert_gradients_match_central_differences(make_batch_norm(generator, shape[-1], np.float64), generator.normal(size=shape))
+
+
+@pytest.mark.parametrize("in_training", [True, False])
+def test_batch_norm_equals_torch(in_training, generator):
+    layer = make_batch_norm(generator, 3, np.float32)
+    before = layer.variance.copy()
+    mean, variance = torch.from_numpy(layer.mean.copy()), torch.from_numpy(layer.variance.copy())
+    x, g = images_of(generator, 50, 4, 4, 3) + 2, images_of(generator, 50, 4, 4, 3)
+    y, saved = layer.forward(x, generator if in_training else None)
+    tensors = [torch.from_numpy(array.copy()).requires_grad_() for array in (x, layer.gamma, layer.beta)]
+    x_torch, gamma, beta = tensors
+    expected = functional.batch_norm(x_torch.permute(0, 3, 1, 2), mean, variance, gamma, beta, in_training, 0.1, 1e-5).permute(0, 2, 3, 1)
+    np.testing.assert_allclose(y, expected.detach(), rtol=1e-4, atol=1e-5)  # float32
+    np.testing.assert_allclose(layer.mean, mean, rtol=1e-5)
+    # The batch's variance, of which a tenth is taken, is n / (n - 1) times ours in PyTorch.
+    kept = 0.9 * before if in_training else before
+    np.testing.assert_allclose(layer.variance - kept, (variance.numpy() - kept) * 799 / 800, rtol=1e-4, atol=1e-7)
+    if in_training:
+        expected.backward(torch.from_numpy(g))
+        d_x, gradients = backward(layer, g, saved)
+        for found, tensor in zip((d_x, gradients["gamma"], gradients["beta"]), tensors, strict=True):
+            np.testing.assert_allclose(found, tensor.grad, rtol=1e-3, atol=1e-4)  # float32, sums over 800 values
+
+
+def test_batch_norm_gives_each_channel_mean_beta_and_deviation_gamma(generator):
+    layer = make_batch_norm(generator, 2, np.float64)
+    y, _ = layer.forward(generator.normal(3, 5, size=(1000, 2)), generator)
+    np.testing.assert_allclose(y.mean(axis=0), layer.beta, atol=1e-12)
+    np.testing.assert_allclose(y.std(axis=0), np.abs(layer.gamma), rtol=1e-5)  # epsilon
+
+
 def test_first_layer_leaves_out_the_gradient_of_its_input(generator):
     for layer, x in (
         (with_parameters(Dense(), generator, 4, 3), generator.normal(size=(5, 4))),
@@ -170,6 +212,20 @@ def test_softmax_and_sigmoid_hold_at_ten_thousand():
         assert losses.tolist() == [20_000, pytest.approx(np.log(3))]
         assert np.isfinite(d_logits).all()
         assert Sigmoid().forward(np.array([-1e4, 0, 1e4], dtype), None)[0].tolist() == [0, 0.5, 1]
+
+
+def test_sigmoid_cross_entropy_equals_torch_and_holds_at_ten_thousand(generator):
+    logits = generator.normal(size=(6, 10)) * 5
+    logits[0, :3] = 1e4, -1e4, 0
+    labels = generator.integers(0, 10, 6)
+    tensor = torch.from_numpy(logits.copy()).requires_grad_()
+    one_hot = functional.one_hot(torch.from_numpy(labels), 10).double()
+    expected = functional.binary_cross_entropy_with_logits(tensor, one_hot, reduction="none").sum(dim=1)
+    expected.sum().backward()
+    losses, d_logits = sigmoid_cross_entropy(logits, labels)
+    # float64
+    np.testing.assert_allclose(losses, expected.detach(), rtol=1e-12)
+    np.testing.assert_allclose(d_logits, tensor.grad, rtol=1e-12, atol=1e-15)
 
 
 def test_softmax_cross_entropy_equals_torch(generator):

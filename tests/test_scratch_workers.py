@@ -8,7 +8,7 @@ import pytest
 from conftest import ROOT
 
 from digits.scratch import workers as workers_module
-from digits.scratch.layers import Conv, Dense, Dropout, Flatten, Relu
+from digits.scratch.layers import BatchNorm, Conv, Dense, Dropout, Flatten, Relu
 from digits.scratch.network import Network
 from digits.scratch.workers import Workers
 
@@ -69,6 +69,16 @@ def test_number_and_kind_of_workers_do_not_change_a_bit(data, n_workers, fork):
     x, labels = data
     alone = train(Workers(make_network(np.float32), x.astype(np.float32), labels))
     assert train(Workers(make_network(np.float32), x.astype(np.float32), labels, n_workers, fork)) == alone
+
+
+def test_a_batch_whose_samples_are_coupled_stays_whole(data):
+    x, labels = data
+    arrays = [{"gamma": np.ones(1), "beta": np.zeros(1)}, {}, {"W": np.ones((36, 3)), "b": np.zeros(3)}]
+    network = Network([BatchNorm(np.zeros(1), np.ones(1), 0.9, 1e-5), Flatten(), Dense()], arrays)
+    workers = Workers(network, x, labels, n_workers=2, fork=False)
+    assert workers.count_shards(50) == 1
+    workers.loss_and_gradient()
+    assert network.layers[0].mean == pytest.approx(0.1 * x.mean(), rel=1e-9)
 
 
 def test_shards_depend_on_the_size_of_the_batch_alone(data, monkeypatch):

@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
+from digits.architecture import BatchNorm
 from digits.params import IMAGE_SHAPE, load_params
-from digits.weights import draw_he, draw_xavier, initial_weights
+from digits.scratch import initializers
+from digits.weights import initial_weights
 
 CNN = load_params(ROOT / "params.yaml").architectures["cnn"]
 
 
-@pytest.mark.parametrize(("draw", "variance"), [(draw_he, 2 / (25 * 30)), (draw_xavier, 2 / (25 * 30 + 25 * 40))])
+@pytest.mark.parametrize(("draw", "variance"), [(initializers.he, 2 / (25 * 30)), (initializers.xavier, 2 / (25 * 30 + 25 * 40))])
 def test_variance_is_the_initialisers(draw, variance, generator):
     W = draw((5, 5, 30, 40), generator)
     # Of 30,000 draws the standard deviation of the sample variance is below 1 % of it.
@@ -20,7 +22,7 @@ def test_variance_is_the_initialisers(draw, variance, generator):
 
 def test_xavier_is_uniform_within_its_limit(generator):
     limit = np.sqrt(6 / (300 + 200))
-    W = draw_xavier((300, 200), generator)
+    W = initializers.xavier((300, 200), generator)
     assert np.abs(W).max() <= limit
     assert np.abs(W).max() > 0.999 * limit
 
@@ -29,6 +31,13 @@ def test_same_seed_same_bytes_other_seed_other_weights():
     first, again, other = (initial_weights(CNN, IMAGE_SHAPE, "he", seed) for seed in (1, 1, 2))
     assert all(first[name].tobytes() == again[name].tobytes() for name in first)
     assert not np.array_equal(first["0_conv.W"], other["0_conv.W"])
+
+
+def test_batch_norm_starts_as_the_identity():
+    weights = initial_weights([BatchNorm()], (2, 2, 3), "he", 0)
+    assert {name: array.tolist() for name, array in weights.items()} == {
+        "0_batch_norm.gamma": [1, 1, 1], "0_batch_norm.beta": [0, 0, 0], "0_batch_norm.mean": [0, 0, 0], "0_batch_norm.variance": [1, 1, 1],
+    }  # fmt: skip
 
 
 def test_biases_are_zero_and_all_is_float32():

@@ -22,7 +22,8 @@ class Layer:
     W: np.ndarray
     b: np.ndarray
     places_a_value = 1  # that go into one value of the output; more where pooling is part of the layer
-    is_random = False  # whether forward draws from the generator in training
+    differs_in_training = False  # whether forward looks at the generator
+    couples_samples = False  # whether a sample's output depends on the others in the batch, which then cannot be cut into shards
     needs_d_x = True  # the first layer with parameters does not: nobody asks for the gradient of the images
 
     def forward(self, x: np.ndarray, generator: np.random.Generator | None) -> tuple[np.ndarray, Any]:
@@ -122,6 +123,46 @@ class MaxPool(Layer):
         return x[:, a :: self.size, b :: self.size]
 
 
+class BatchNorm(Layer):
+    """y = gamma h + beta with h = (x - mean) / sqrt(variance + epsilon): each channel with the same mean and spread, whatever came before.
+
+    In training mean and variance are the batch's, and the running ones move towards them: mean <- momentum mean + (1 - momentum) that of the
+    batch. Otherwise they are the running ones, so that an image is classified the same in any company (Ioffe and Szegedy, 2015).
+    """
+
+    differs_in_training = True
+    couples_samples = True
+    gamma: np.ndarray
+    beta: np.ndarray
+
+    def __init__(self, mean: np.ndarray, variance: np.ndarray, momentum: float, epsilon: float):
+        self.mean, self.variance, self.momentum, self.epsilon = mean.copy(), variance.copy(), momentum, epsilon
+
+    def forward(self, x, generator):
+        mean, variance = self.mean, self.variance
+        if generator is not None:
+            samples = x.reshape(-1, x.shape[-1])
+            mean, variance = samples.mean(axis=0), samples.var(axis=0)
+            self.mean += (1 - self.momentum) * (mean - self.mean)
+            self.variance += (1 - self.momentum) * (variance - self.variance)
+        deviation = np.sqrt(variance + self.epsilon)
+        h = (x - mean) / deviation
+        return self.gamma * h + self.beta, (h, deviation)
+
+    def backward(self, d_y, saved, gradients):
+        """d_beta = sum d_y, d_gamma = sum d_y h, over all samples of a channel. x moves h directly, and through mean and variance.
+
+        d_h = gamma d_y. The way through the mean takes from each d_h their mean; the way through the variance takes h times mean(d_h h), for
+        the variance is the mean square of x - mean. So d_x = gamma / deviation (d_y - mean(d_y) - h mean(d_y h)).
+        """
+        h, deviation = saved
+        axes = tuple(range(d_y.ndim - 1))
+        n = d_y.size // d_y.shape[-1]
+        gradients["beta"][...] = d_y.sum(axis=axes)
+        gradients["gamma"][...] = (d_y * h).sum(axis=axes)
+        return self.gamma / deviation * (d_y - gradients["beta"] / n - h * (gradients["gamma"] / n))
+
+
 class Relu(Layer):
     """y = max(x, 0)."""
 
@@ -159,7 +200,7 @@ class Flatten(Layer):
 class Dropout(Layer):
     """In training y = x m / (1 - rate), where each m is 0 with probability `rate` and else 1; y has x's mean. Otherwise y = x."""
 
-    is_random = True
+    differs_in_training = True
 
     def __init__(self, rate: float):
         self.rate = rate

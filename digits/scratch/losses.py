@@ -1,6 +1,10 @@
-"""The loss of a classifier: cross-entropy of the softmax of its logits."""
+"""Losses of a classifier. Each takes logits (n, n_classes) and labels (n,), and returns the loss of each sample and its gradient in them."""
+
+from collections.abc import Callable
 
 import numpy as np
+
+Loss = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -22,4 +26,17 @@ def softmax_cross_entropy(logits: np.ndarray, labels: np.ndarray) -> tuple[np.nd
     losses = np.log(sums[:, 0]) - shifted[rows, labels]
     d_logits = exponentials / sums
     d_logits[rows, labels] -= 1
+    return losses, d_logits
+
+
+def sigmoid_cross_entropy(logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return L_i = -sum_j [j = label(i)] log s_ij + [j != label(i)] log(1 - s_ij), with s = sigmoid(z), and its gradient.
+
+    Each class is a yes or no of its own. -log s = log(1 + exp(-z)) and -log(1 - s) = z + log(1 + exp(-z)), so L_i = sum_j (1 - t_ij) z_ij +
+    log(1 + exp(-z_ij)), with t the one-hot labels, and dL_i / dz_ij = s_ij - t_ij. logaddexp(0, -z) is that logarithm without overflow.
+    """
+    rows = np.arange(len(labels))
+    d_logits = (1 + np.tanh(logits / 2)) / 2
+    d_logits[rows, labels] -= 1
+    losses = (logits + np.logaddexp(0, -logits)).sum(axis=1) - logits[rows, labels]
     return losses, d_logits

@@ -3,7 +3,7 @@
 import numpy as np
 
 from digits.scratch.layers import Gradients, Layer
-from digits.scratch.losses import softmax, softmax_cross_entropy
+from digits.scratch.losses import Loss, softmax, softmax_cross_entropy
 
 
 class Network:
@@ -12,12 +12,13 @@ class Network:
     Each layer's W and b are views of it, so that an optimizer moves all of them in one go.
     """
 
-    def __init__(self, layers: list[Layer], arrays: list[Gradients]):
+    def __init__(self, layers: list[Layer], arrays: list[Gradients], loss: Loss = softmax_cross_entropy):
         """`arrays` holds the initial parameters of each layer by name, an empty mapping where it has none; they are copied."""
-        self.layers = layers
+        self.layers, self.loss = layers, loss
         self.shapes = [{role: array.shape for role, array in of_layer.items()} for of_layer in arrays]
         self.use(np.concatenate([array.ravel() for of_layer in arrays for array in of_layer.values()]))
-        self.is_random = any(layer.is_random for layer in layers)
+        self.differs_in_training = any(layer.differs_in_training for layer in layers)
+        self.couples_samples = any(layer.couples_samples for layer in layers)
         # Nobody asks for the gradient of the images: going back ends at the first layer with parameters.
         self.first = next(index for index, of_layer in enumerate(arrays) if of_layer)
         layers[self.first].needs_d_x = False
@@ -63,10 +64,11 @@ class Network:
         for layer in self.layers:
             x, of_layer = layer.forward(x, generator)
             saved.append(of_layer)
-        losses, d_y = softmax_cross_entropy(x, labels)
+        losses, d_y = self.loss(x, labels)
         d_y /= n_batch
         for index in range(len(self.layers) - 1, self.first - 1, -1):
-            d_y = self.layers[index].backward(d_y, saved[index], gradients[index])
+            d_x = self.layers[index].backward(d_y, saved[index], gradients[index])
+            d_y = d_x  # type: ignore[assignment]  # None only after the last
         return float(losses.sum(dtype=np.float64)) / n_batch, int((x.argmax(axis=1) == labels).sum())
 
     def penalty(self, l2: float) -> float:

@@ -77,11 +77,13 @@ class Workers:
         for shard in range(number, n_shards, self.n_workers):
             part = slice(shard * n // n_shards, (shard + 1) * n // n_shards)
             chosen = part if samples is None else samples[part]
-            generator = np.random.default_rng([*seed, shard]) if self.network.is_random else None
+            generator = np.random.default_rng([*seed, shard]) if self.network.differs_in_training else None
             self.outcomes[shard] = self.network.gradient(self.x[chosen], self.labels[chosen], n, generator, self.views[shard])
 
     def count_shards(self, n: int) -> int:
         """Return into how many shards a batch of n samples is cut."""
+        if self.network.couples_samples:
+            return 1
         return max(1, min(MAX_SHARDS, n, n * self.multiplications // MIN_SHARD_MULTIPLICATIONS))
 
     def start_helper(self, number: int) -> Connection:
