@@ -24,7 +24,13 @@ def render(text: str, root: Path) -> str:
     """Return the README's text with what stands between each pair of markers, <!-- name --> and <!-- /name -->, made anew."""
     table = pd.read_csv(root / "plots/with_times/results.csv")
     timing = read_json(root / "benchmarks/pipeline.json")
-    for name, content in {"results": format_results(table), "graph": format_graph(root), "timing": format_timing(timing)}.items():
+    contents = {
+        "results": format_results(table),
+        "graph": format_graph(root),
+        "timing": format_timing(timing),
+        "engine": format_engine(read_json(root / "benchmarks/engine.json")),
+    }
+    for name, content in contents.items():
         begin, end = f"<!-- {name} -->\n", f"\n<!-- /{name} -->"
         if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
             raise InputError(f"README.md: expected the markers <!-- {name} --> and <!-- /{name} --> once, in this order")
@@ -59,6 +65,33 @@ def format_timing(timing: dict) -> str:
         f"{timing['no_op_seconds']:.1f} s when there is nothing to do; no process took more than {timing['peak_memory_bytes'] / 2**20:,.0f} MiB."
     )
     return "\n".join([head, "", "| stage | seconds |", "|---|---:|", *rows])
+
+
+def format_engine(race: dict) -> str:
+    """Return the engine's benchmark: for each architecture, every contender's speed over that of PyTorch's default, and its memory."""
+    rows = []
+    for architecture, contenders in race["training"].items():
+        for name, row in contenders.items():
+            base = contenders["torch eager, 1 thread" if "1" in name.split(", ")[1] else "torch eager, 2 threads"]["median"]
+            rows.append(
+                f"| {architecture} | {name} | {row['median']:,.0f} ({row['low']:,.0f} to {row['high']:,.0f}) | {row['median'] / base:.2f} "
+                f"| {row['share_of_gemm']:.0%} | {row['peak_memory_bytes'] / 2**20:,.0f} |"
+            )
+    minimizers = [f"{name} {row['median']:.1f} s ({row['low']:.1f} to {row['high']:.1f})" for name, row in race["minimizers"].items()]
+    return "\n".join(
+        [
+            "| architecture | who | training images/s (range) | over torch eager | share of SGEMM | peak memory (MiB) |",
+            "|---|---|---:|---:|---:|---:|",
+            *rows,
+            "",
+            f"Medians of {race['rounds']} interleaved rounds in one run of `python -m benchmarks.engine`, batch {race['batch_size']}, float32, on "
+            f"{race['cores']} cores ({race['processor']}), Python {race['python']}; only ratios within the run mean anything. Torch eager is PyTorch"
+            f" with its defaults, on the same number of threads. The share is of this machine's own SGEMM, {race['gemm_gflops']:.0f} GFLOP/s,"
+            " counting the operations of the plain convolution.",
+            "",
+            f"The sigmoid network to an objective of {race['objective']} nats, whole training split: {'; '.join(minimizers)}.",
+        ]
+    )
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ and LIBRARY, the library that did the sums and its version.
 import argparse
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -22,7 +23,7 @@ from tqdm import tqdm
 
 from digits.architecture import Weights
 from digits.batches import plan_epochs
-from digits.errors import one_line_errors
+from digits.errors import InputError, one_line_errors
 from digits.files import read_json, read_split, write_json, write_table
 from digits.inputs import Preprocessing
 from digits.machine import describe_machine
@@ -34,6 +35,8 @@ from digits.weights import initial_weights
 DATA = Path("data/processed")
 MODELS = Path("models")
 
+Split = tuple[np.ndarray, np.ndarray]
+
 
 class Recorder:
     """Follows a training: the progress bar, the history, the clock, and the weights as they stand after the last epoch.
@@ -42,7 +45,8 @@ class Recorder:
     moved, with dropout on. Validation loss and accuracy are taken after the epoch, with the clock stopped.
     """
 
-    def __init__(self, name: str, n_epochs: int, n_samples: int, measure):
+    def __init__(self, name: str, n_epochs: int, n_samples: int, measure: Callable[[Weights], tuple[float, float]]):
+        """`measure` returns loss and accuracy on the validation split."""
         self.name, self.n_epochs, self.n_samples, self.measure = name, n_epochs, n_samples, measure
         self.history: list[dict] = []
         self.weights: Weights = {}
@@ -66,6 +70,8 @@ class Recorder:
         self.weights = weights
         number = len(self.history) // 2 + 1
         train = self.loss / self.seen, self.correct / self.seen
+        if not np.isfinite(train[0]):
+            raise InputError(f"{self.name}: the loss is {train[0]} after epoch {number}; lower its learning_rate in params.yaml")
         validation = self.measure(weights)
         for split, (loss, accuracy) in {"train": train, "validation": validation}.items():
             self.history.append({"epoch": number, "split": split, "loss": loss, "accuracy": accuracy})
@@ -81,7 +87,7 @@ class Recorder:
 
 
 def train(
-    backend: ModuleType, framework: str, run: str, params: Params, preprocessing: Preprocessing, train_split, validation_split
+    backend: ModuleType, framework: str, run: str, params: Params, preprocessing: Preprocessing, train_split: Split, validation_split: Split
 ) -> tuple[Model, Recorder]:
     """Return the trained model and the record of its training. A split is (normalised images (n, 28, 28), labels (n,))."""
     recipe = params.recipe(framework, run)

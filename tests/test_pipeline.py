@@ -196,6 +196,7 @@ def test_experiments_run_over_a_grid(clone):
     [
         ({"train_scratch.mlp.learning_rate": -1}, "error: params.yaml: train_scratch.mlp.learning_rate is -1; expected greater than 0"),
         ({"train_scratch.mlp.architecture": "resnet"}, "Parameters 'architectures.resnet' are missing from 'params.yaml'"),
+        ({"train_scratch.mlp.learning_rate": 1e30}, "error: scratch/mlp: the loss is nan after epoch 1; lower its learning_rate in params.yaml"),
         ({"preprocess.validation_size": 2000}, "validation_size 2000 do not fit in 1497 training images"),
     ],
 )

@@ -5,6 +5,7 @@ import pytest
 from conftest import ROOT
 
 from digits import backend_scratch
+from digits.errors import InputError
 from digits.inputs import Preprocessing
 from digits.params import load_params
 from digits.training import Recorder, loss_and_accuracy, train
@@ -41,6 +42,13 @@ def test_recorder_starts_each_epoch_anew_and_keeps_the_last_weights():
         recorder.epoch({"W": np.array(loss)})
     assert [row["loss"] for row in recorder.history if row["split"] == "train"] == [3.0, 1.0]
     assert recorder.weights["W"] == 1.0
+
+
+def test_a_loss_that_is_no_number_ends_the_training_in_one_line():
+    recorder = Recorder("scratch/mlp", 1, 1, lambda weights: (0.0, 0.0))
+    recorder.step(1, float("nan"), 0)
+    with pytest.raises(InputError, match="scratch/mlp: the loss is nan after epoch 1; lower its learning_rate"):
+        recorder.epoch({})
 
 
 def test_recorder_reports_each_epoch_in_one_line(capsys):
