@@ -32,8 +32,8 @@ PROCESSED = Path("data/processed")
 RUNS = {"cnn": ("scratch", "cnn"), "cnn_5x5": ("torch", "cnn_5x5"), "mlp_128_64": ("scratch", "mlp")}
 BATCH_SIZE = 64
 IMAGES_A_ROUND = {"cnn": 6_400, "cnn_5x5": 6_400, "mlp_128_64": 64_000}
-ROUNDS = 7
-MINIMIZER_ROUNDS = 5
+ROUNDS = 5
+MINIMIZER_ROUNDS = 3
 OBJECTIVE = 0.15  # nats: where the minimizers are timed to
 # SciPy's method for each, and whether the objective is the plain one.
 MINIMIZERS = {
