@@ -33,5 +33,12 @@ lint: setup  ## check style and types
 	ruff format --check .
 	mypy digits stages
 
+readme: setup  ## write the measured figures into README.md
+	python -m digits.readme
+
+bench: setup  ## time the whole pipeline from an empty cache, and race the engine against the frameworks
+	python -m benchmarks.pipeline
+	python -m benchmarks.engine
+
 prune: setup  ## remove what runs that are no longer in params.yaml left behind
 	python -m digits.prune

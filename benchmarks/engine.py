@@ -9,6 +9,7 @@ images per second and its peak memory, and for conjugate gradient the seconds to
 
 import argparse
 import json
+import multiprocessing
 import subprocess
 import sys
 import time
@@ -102,7 +103,13 @@ def ask(process: subprocess.Popen, order: str) -> float:
 def serve(run_round) -> None:
     """Answer orders from standard input: take part in a round, or tell the peak memory."""
     for line in sys.stdin:
-        print(json.dumps(peak_memory_bytes() if line.strip() == "peak" else run_round()), flush=True)
+        if line.strip() == "peak":  # the last order: only ended workers are counted
+            for worker in multiprocessing.active_children():
+                worker.terminate()
+                worker.join()
+            print(peak_memory_bytes(), flush=True)
+        else:
+            print(json.dumps(run_round()), flush=True)
 
 
 def prepare(contender: str, architecture: str | None):

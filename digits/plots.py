@@ -127,11 +127,18 @@ def plot_accuracy_per_class(results: list[RunResult], class_names: list[str], ti
 def plot_accuracy_against_time(table: pd.DataFrame, title: str) -> Figure:
     """Test accuracy with its 95 % interval against training time, for a table as `digits.results.results_table` returns it."""
     figure, axis = plt.subplots(figsize=(WIDTH, 4.8))
-    for row in table.itertuples():
+    for number, row in enumerate(table.sort_values("train_seconds").itertuples()):
         below, above = row.accuracy - row.accuracy_low, row.accuracy_high - row.accuracy
         colour = COLOURS[row.framework]
         axis.errorbar(row.train_seconds, row.accuracy, [[below], [above]], fmt="o", color=colour, capsize=3, ms=6)
-        axis.annotate(f"{row.framework} {row.run}", (row.train_seconds, row.accuracy), (6, 4), textcoords="offset points", fontsize=8, color=colour)
+        axis.annotate(
+            f"{row.framework} {row.run}",
+            (row.train_seconds, row.accuracy),
+            (6, (6, -12)[number % 2]),
+            textcoords="offset points",
+            fontsize=8,
+            color=colour,
+        )
     axis.set(title=f"Accuracy against training time, {title}", xlabel="training time (s)", ylabel="test accuracy, 95 % interval")
     axis.set_xlim(left=0)
     axis.margins(x=0.15)

@@ -14,6 +14,7 @@ import mmap
 import multiprocessing
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
+from multiprocessing.context import ForkProcess
 from typing import NamedTuple
 
 import numpy as np
@@ -45,6 +46,7 @@ class Workers:
         self.gradients = shared_array((MAX_SHARDS, len(parameters)), parameters.dtype)
         self.views = [network.views(gradient) for gradient in self.gradients]
         self.outcomes = shared_array((MAX_SHARDS, 2), np.dtype(np.float64))  # loss and number right of each shard
+        self.processes: list[ForkProcess] = []
         self.helpers = [self.start_helper(number) for number in range(1, n_workers)] if fork else []
         self.pool = ThreadPoolExecutor(n_workers) if n_workers > 1 and not fork else None
 
@@ -90,23 +92,27 @@ class Workers:
         """Fork a process that works whenever it is told to; return the end of the pipe to tell it by."""
         context = multiprocessing.get_context("fork")
         here, there = context.Pipe()
-        context.Process(target=self.serve, args=(number, there), daemon=True).start()
+        process = context.Process(target=self.serve, args=(number, there), daemon=True)
+        process.start()
+        self.processes.append(process)
         there.close()
         return here
 
     def serve(self, number: int, orders: Connection) -> None:
-        """Work as ordered until the orders end."""
+        """Work as ordered, until the order is None or nobody is left to give one."""
         try:
-            while True:
-                self.work(number, *orders.recv())
+            while (order := orders.recv()) is not None:
+                self.work(number, *order)
                 orders.send(None)
         except (EOFError, KeyboardInterrupt):
             pass
 
     def close(self) -> None:
-        """End the helpers."""
+        """End the helpers, and wait until they have."""
         for helper in self.helpers:
-            helper.close()
+            helper.send(None)
+        for process in self.processes:
+            process.join()
         if self.pool:
             self.pool.shutdown()
 
