@@ -21,6 +21,7 @@ from digits.scratch.optimizers import SGD, Adam, conjugate_gradient, l_bfgs
 from digits.scratch.workers import Workers
 
 LIBRARY = f"NumPy {np.__version__}, SciPy {scipy.__version__}"
+FORKS = True
 
 PREDICT_BATCH = 500
 

@@ -16,6 +16,7 @@ from digits.architecture import Architecture, BatchNorm, Conv, Dense, Dropout, F
 from digits.params import ADAM, BATCH_NORM, Recipe
 
 LIBRARY = f"TensorFlow {tf.__version__}, Keras {keras.__version__}"
+FORKS = False
 PREDICT_BATCH = 1000
 STEPS_A_CALL = 50  # steps of one graph run: enough to hide the call, few enough to move the progress bar
 

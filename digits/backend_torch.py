@@ -19,6 +19,7 @@ from digits.architecture import Architecture, BatchNorm, Conv, Dense, Dropout, F
 from digits.params import ADAM, BATCH_NORM, Recipe
 
 LIBRARY = f"PyTorch {torch.__version__}"
+FORKS = False
 PREDICT_BATCH = 1000
 
 

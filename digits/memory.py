@@ -22,10 +22,12 @@ def keep_freed_memory() -> None:
             mallopt(M_TRIM_THRESHOLD, ONE_GIB)
 
 
-def peak_memory_bytes() -> int:
-    """Return the largest resident set that this process has had, and that of the largest child that it has waited for.
+def peak_memory_bytes(with_workers: bool) -> int:
+    """Return the largest resident set that this process has had; with workers, and that of the largest child it has waited for.
 
     With two workers that is all there is. Pages that both have count twice, so it is an upper bound.
     """
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss + resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    if with_workers:
+        peak += resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes, Linux KiB

@@ -8,7 +8,7 @@ A back end is a module with two functions, arrays in and arrays out,
     predict(architecture, weights, images, threads=)
         Return the probabilities of the classes, float32 (n, n_classes); rows sum to 1.
 
-and LIBRARY, the library that did the sums and its version.
+LIBRARY, the library that did the sums and its version, and FORKS, whether it trains in child processes, whose memory is its own.
 """
 
 import argparse
@@ -133,6 +133,6 @@ def run_stage(backend: ModuleType, framework: str) -> None:
         folder = MODELS / framework / run
         write_table(folder / "history.csv", recorder.history)
         write_model(folder / "model.safetensors", model)
-        cost = {"train_seconds": round(recorder.train_seconds, 3), "peak_memory_bytes": peak_memory_bytes()}
+        cost = {"train_seconds": round(recorder.train_seconds, 3), "peak_memory_bytes": peak_memory_bytes(backend.FORKS)}
         setting = {"seed": params.seed, "threads": params.threads, "library": backend.LIBRARY, **describe_machine()}
         write_json(MODELS / "times" / framework / f"{run}.json", cost | setting)
