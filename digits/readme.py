@@ -4,6 +4,7 @@ python -m digits.readme
 """
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -53,7 +54,7 @@ def format_results(table: pd.DataFrame) -> str:
 
 def format_graph(root: Path) -> str:
     """Return DVC's graph of the stages as a Mermaid diagram."""
-    command = ["dvc", "dag", "--md", "--collapse-foreach-matrix"]
+    command = [sys.executable, "-m", "dvc", "dag", "--md", "--collapse-foreach-matrix"]
     return subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout.strip()
 
 
