@@ -90,7 +90,8 @@ def format_engine(race: dict) -> str:
             f" with its defaults, on the same number of threads. The share is of this machine's own SGEMM, {race['gemm_gflops']:.0f} GFLOP/s,"
             " counting the operations of the plain convolution.",
             "",
-            f"The sigmoid network to an objective of {race['objective']} nats, whole training split, one round after a warm-up (n = 1): {'; '.join(minimizers)}.",
+            f"The sigmoid network to an objective of {race['objective']} nats, whole training split, one round after a warm-up (n = 1): "
+            f"{'; '.join(minimizers)}.",
         ]
     )
 
