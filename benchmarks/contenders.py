@@ -119,19 +119,26 @@ CONTENDERS: dict[str, Callable[[Task], Steps]] = {
 }
 
 
-def plain_objective(x: np.ndarray, labels: np.ndarray, n_hidden: int, n_classes: int, l2: float) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
+def plain_objective(
+    x: np.ndarray, labels: np.ndarray, n_hidden: int, n_classes: int, l2: float, prepared: bool
+) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
     """A sigmoid network's loss and gradient as they are usually written for SciPy.
 
     That is: in float64, all samples at once, BLAS's own threads; a column of ones for the bias and one-hot labels, made at each call.
+    With `prepared` these two are made once, as a careful author would.
     """
     n, n_in = x.shape
     x = x.astype(np.float64)
     split = (n_in + 1) * n_hidden
 
+    def constants() -> tuple[np.ndarray, np.ndarray]:
+        return np.hstack([x, np.ones((n, 1))]), np.eye(n_classes)[labels]
+
+    made_once = constants() if prepared else None
+
     def objective(parameters: np.ndarray) -> tuple[float, np.ndarray]:
         W1, W2 = parameters[:split].reshape(n_in + 1, n_hidden), parameters[split:].reshape(n_hidden + 1, n_classes)
-        with_ones = np.hstack([x, np.ones((n, 1))])
-        one_hot = np.eye(n_classes)[labels]
+        with_ones, one_hot = made_once or constants()
         hidden = np.hstack([1 / (1 + np.exp(-(with_ones @ W1))), np.ones((n, 1))])
         logits = hidden @ W2
         exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))

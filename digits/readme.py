@@ -78,7 +78,10 @@ def format_engine(race: dict) -> str:
                 f"| {architecture} | {name} | {row['median']:,.0f} ({row['low']:,.0f} to {row['high']:,.0f}) | {row['median'] / base:.2f} "
                 f"| {row['share_of_gemm']:.0%} | {row['peak_memory_bytes'] / 2**20:,.0f} |"
             )
-    minimizers = [f"{name} {row['median']:.1f} s" for name, row in race["minimizers"].items()]
+    minimizers = [
+        f"| {name} | {row['median']:.1f} ({row['low']:.1f} to {row['high']:.1f}) | {row['peak_memory_bytes'] / 2**20:,.0f} |"
+        for name, row in race["minimizers"].items()
+    ]
     return "\n".join(
         [
             "| architecture | who | training images/s (range) | over torch eager | share of SGEMM | peak memory (MiB) |",
@@ -90,8 +93,12 @@ def format_engine(race: dict) -> str:
             f" with its defaults, on the same number of threads. The share is of this machine's own SGEMM, {race['gemm_gflops']:.0f} GFLOP/s,"
             " counting the operations of the plain convolution.",
             "",
-            f"The sigmoid network to an objective of {race['objective']} nats, whole training split, one round after a warm-up (n = 1): "
-            f"{'; '.join(minimizers)}.",
+            f"The sigmoid network on the whole training split, to an objective of {race['objective']} nats, medians of"
+            f" {race['minimizer_rounds']} rounds after a warm-up:",
+            "",
+            "| who | seconds (range) | peak memory (MiB) |",
+            "|---|---:|---:|",
+            *minimizers,
         ]
     )
 
