@@ -20,9 +20,9 @@ import numpy as np
 
 from benchmarks.contenders import CONTENDERS, Task, machine_is_two_core, plain_objective
 from digits.architecture import count_multiplications
+from digits.data.inputs import network_inputs
 from digits.errors import InputError, one_line_errors
 from digits.files import read_json, read_split, write_json
-from digits.inputs import network_inputs
 from digits.machine import describe_machine
 from digits.memory import peak_memory_bytes
 from digits.params import IMAGE_SHAPE, load_params

@@ -14,9 +14,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from digits.architecture import Architecture, Shape, ShapeError, Weights, count_parameters, weight_shapes
+from digits.data.inputs import Preprocessing, network_inputs, normalize
 from digits.errors import InputError
 from digits.files import rewritten
-from digits.inputs import Preprocessing, network_inputs, normalize
 from digits.section import Section
 
 

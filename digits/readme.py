@@ -11,7 +11,7 @@ import pandas as pd
 
 from digits.errors import InputError, one_line_errors
 from digits.files import read_json, write_text
-from digits.results import TITLES, as_markdown
+from digits.reporting.results import TITLES, as_markdown
 
 README = Path("README.md")
 

@@ -23,9 +23,9 @@ from tqdm import tqdm
 
 from digits.architecture import Weights
 from digits.batches import plan_epochs
+from digits.data.inputs import Preprocessing
 from digits.errors import InputError, one_line_errors
 from digits.files import read_json, read_split, write_json, write_table
-from digits.inputs import Preprocessing
 from digits.machine import describe_machine
 from digits.memory import keep_freed_memory, peak_memory_bytes
 from digits.model import Description, Model, write_model

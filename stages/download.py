@@ -8,10 +8,10 @@ import os
 import tempfile
 from pathlib import Path
 
+from digits.data.sources import fetch
 from digits.errors import one_line_errors
 from digits.files import write_json, write_split
 from digits.params import load_params
-from digits.sources import fetch
 
 RAW = Path("data/raw")
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from digits.data.inputs import Preprocessing
 from digits.errors import InputError, one_line_errors
 from digits.files import read_json, read_split, write_array, write_json
-from digits.inputs import Preprocessing
 from digits.metrics import accuracy_per_class, count_confusions, score
 from digits.model import read_model
 from digits.params import FRAMEWORKS, load_params

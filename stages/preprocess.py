@@ -6,11 +6,11 @@ preprocessing.json, what was decided. Nothing is learnt from any but the trainin
 
 from pathlib import Path
 
+from digits.data.inputs import Preprocessing, normalize
+from digits.data.preprocessing import find_kept_pixels, fit_normalization, split_train_validation
 from digits.errors import one_line_errors
 from digits.files import read_json, read_split, write_json, write_split
-from digits.inputs import Preprocessing, normalize
 from digits.params import load_params
-from digits.preprocessing import find_kept_pixels, fit_normalization, split_train_validation
 
 RAW = Path("data/raw")
 PROCESSED = Path("data/processed")

@@ -11,11 +11,11 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from digits import plots
 from digits.errors import one_line_errors
 from digits.files import read_json, read_split, rewritten, write_text
 from digits.params import load_params
-from digits.results import TITLES, as_markdown, class_table, confusion_table, curves_table, load_results, results_table
+from digits.reporting import figures
+from digits.reporting.results import TITLES, as_markdown, class_table, confusion_table, curves_table, load_results, results_table
 
 PLOTS = Path("plots")
 
@@ -42,14 +42,14 @@ def main() -> None:
     }.items():
         write_text(PLOTS / f"{name}.csv", rows.to_csv(index=False))
     write_text(PLOTS / "with_times/results.md", as_markdown(table) + "\n")
-    figures = {
-        "figures/learning_curves": lambda: plots.plot_learning_curves(results, dataset),
-        "figures/confusion_matrices": lambda: plots.plot_confusion_matrices(results, names, title),
-        "figures/sample_predictions": lambda: plots.plot_sample_predictions(results, images, names, title),
-        "figures/accuracy_per_class": lambda: plots.plot_accuracy_per_class(results, names, title),
-        "with_times/accuracy_against_time": lambda: plots.plot_accuracy_against_time(table, title),
+    drawings = {
+        "figures/learning_curves": lambda: figures.plot_learning_curves(results, dataset),
+        "figures/confusion_matrices": lambda: figures.plot_confusion_matrices(results, names, title),
+        "figures/sample_predictions": lambda: figures.plot_sample_predictions(results, images, names, title),
+        "figures/accuracy_per_class": lambda: figures.plot_accuracy_per_class(results, names, title),
+        "with_times/accuracy_against_time": lambda: figures.plot_accuracy_against_time(table, title),
     }
-    for name, draw in tqdm(figures.items(), desc="visualize", unit="figure", disable=None):
+    for name, draw in tqdm(drawings.items(), desc="visualize", unit="figure", disable=None):
         write_figure(PLOTS / f"{name}.png", draw())
 
 

@@ -7,8 +7,8 @@ import pytest
 from conftest import ROOT
 from safetensors.numpy import load_file, save_file
 
+from digits.data.inputs import Preprocessing
 from digits.errors import InputError
-from digits.inputs import Preprocessing
 from digits.model import Description, Model, read_model, write_model
 from digits.params import load_params
 from digits.weights import initial_weights

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from digits.data.inputs import network_inputs, normalize
+from digits.data.preprocessing import find_kept_pixels, fit_normalization, split_train_validation
 from digits.errors import InputError
-from digits.inputs import network_inputs, normalize
-from digits.preprocessing import find_kept_pixels, fit_normalization, split_train_validation
 
 
 def test_split_is_disjoint_whole_and_stratified(generator):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from digits.results import RunResult, as_markdown, class_table, confusion_table, curves_table, results_table
+from digits.reporting.results import RunResult, as_markdown, class_table, confusion_table, curves_table, results_table
 
 
 def make_result(framework: str, run: str, n_right: int) -> RunResult:

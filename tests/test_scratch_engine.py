@@ -11,11 +11,11 @@ from torch.nn import functional
 
 from digits import backend_scratch, backend_torch
 from digits.batches import plan_epochs
-from digits.inputs import network_inputs, normalize
+from digits.data.inputs import network_inputs, normalize
+from digits.data.sources import fetch
 from digits.params import IMAGE_SHAPE, load_params
 from digits.scratch.optimizers import SGD
 from digits.scratch.workers import Workers
-from digits.sources import fetch
 from digits.weights import initial_weights
 
 PARAMS = load_params(ROOT / "params.yaml")

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from digits import sources
+from digits.data import sources
+from digits.data.sources import MNIST_COUNTS, Source, fetch
 from digits.errors import InputError
-from digits.sources import MNIST_COUNTS, Source, fetch
 
 
 @pytest.fixture(autouse=True)

@@ -5,8 +5,8 @@ import pytest
 from conftest import ROOT
 
 from digits import backend_scratch
+from digits.data.inputs import Preprocessing
 from digits.errors import InputError
-from digits.inputs import Preprocessing
 from digits.params import load_params
 from digits.training import Recorder, loss_and_accuracy, train
 from digits.weights import initial_weights

@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from digits.results import RunResult
+from digits.reporting.results import RunResult
 
 COLOURS = {"torch": "#D55E00", "tf": "#0072B2", "scratch": "#009E73"}
 RIGHT, WRONG = "#009E73", "#D55E00"
@@ -125,7 +125,7 @@ def plot_accuracy_per_class(results: list[RunResult], class_names: list[str], ti
 
 
 def plot_accuracy_against_time(table: pd.DataFrame, title: str) -> Figure:
-    """Test accuracy with its 95 % interval against training time, for a table as `digits.results.results_table` returns it."""
+    """Test accuracy with its 95 % interval against training time, for a table as `digits.reporting.results.results_table` returns it."""
     figure, axis = plt.subplots(figsize=(WIDTH, 4.8))
     for number, row in enumerate(table.sort_values("train_seconds").itertuples()):
         below, above = row.accuracy - row.accuracy_low, row.accuracy_high - row.accuracy

@@ -1,6 +1,6 @@
 """From raw images to what a network takes: normalised, and where it wants them, the pixels that pruning left.
 
-Raw images are uint8 (n, 28, 28), 0 is paper and 255 is ink. What to subtract, divide by and keep is decided in `digits/preprocessing.py`.
+Raw images are uint8 (n, 28, 28), 0 is paper and 255 is ink. What to subtract, divide by and keep is decided in `digits/data/preprocessing.py`.
 """
 
 import numpy as np

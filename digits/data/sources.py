@@ -14,8 +14,8 @@ from scipy.io import loadmat
 from scipy.ndimage import zoom
 from sklearn.datasets import load_digits
 
+from digits.data.torchvision_datasets import EMNIST, KMNIST, MNIST, FashionMNIST, check_integrity, download_url
 from digits.errors import InputError
-from digits.torchvision_datasets import EMNIST, KMNIST, MNIST, FashionMNIST, check_integrity, download_url
 
 TIMEOUT_SECONDS = 30
 MAT_NAME = "mnist_all.mat"

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from test_results import make_result
 
-from digits import plots
-from digits.results import results_table
+from digits.reporting import figures
+from digits.reporting.results import results_table
 
 NAMES = ["a", "b", "c"]
 RUNS = [("torch", "cnn"), ("torch", "mlp"), ("tf", "cnn"), ("scratch", "cnn"), ("scratch", "mlp_sigmoid")]
@@ -17,22 +17,22 @@ def draw_all(n_runs: int) -> dict:
     results = [make_result(framework, run, 6 + number) for number, (framework, run) in enumerate(RUNS[:n_runs])]
     images = np.random.default_rng(0).integers(0, 256, (12, 28, 28), dtype=np.uint8)
     return {
-        "curves": plots.plot_learning_curves(results, "MNIST"),
-        "confusions": plots.plot_confusion_matrices(results, NAMES, "MNIST"),
-        "samples": plots.plot_sample_predictions(results, images, NAMES, "MNIST"),
-        "classes": plots.plot_accuracy_per_class(results, NAMES, "MNIST"),
-        "times": plots.plot_accuracy_against_time(results_table(results), "MNIST"),
+        "curves": figures.plot_learning_curves(results, "MNIST"),
+        "confusions": figures.plot_confusion_matrices(results, NAMES, "MNIST"),
+        "samples": figures.plot_sample_predictions(results, images, NAMES, "MNIST"),
+        "classes": figures.plot_accuracy_per_class(results, NAMES, "MNIST"),
+        "times": figures.plot_accuracy_against_time(results_table(results), "MNIST"),
     }
 
 
 @pytest.fixture(autouse=True)
 def closed():
     yield
-    plots.plt.close("all")
+    figures.plt.close("all")
 
 
 def texts(figure) -> str:
-    return " ".join(text.get_text() for text in figure.findobj(plots.plt.Text))
+    return " ".join(text.get_text() for text in figure.findobj(figures.plt.Text))
 
 
 @pytest.mark.parametrize("n_runs", [1, 4, 5])
@@ -55,8 +55,8 @@ def test_samples_are_marked_right_and_wrong():
 
 
 def test_a_framework_has_one_colour_and_its_runs_differ():
-    styles = plots.line_styles([make_result(framework, run, 6) for framework, run in RUNS])
-    assert styles[0]["color"] == styles[1]["color"] == plots.COLOURS["torch"]
+    styles = figures.line_styles([make_result(framework, run, 6) for framework, run in RUNS])
+    assert styles[0]["color"] == styles[1]["color"] == figures.COLOURS["torch"]
     assert len({(style["color"], str(style["linestyle"])) for style in styles}) == len(RUNS)
 
 

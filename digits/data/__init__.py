@@ -1,0 +1,1 @@
+"""From where the images come to what a network is fed."""
