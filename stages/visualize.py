@@ -1,56 +1,69 @@
 """Draw and tabulate what was measured.
 
-Reads params.yaml, metrics/, data/evaluation/, models/*/*/history.csv, models/times/ and the raw test images; writes plots/figures/,
-long tables for `dvc plots show` in plots/, and in plots/with_times/ whatever has wall-clock times in it: the results table, and
-accuracy against training time.
+Reads params.yaml, metrics/, data/evaluation/, models/, the raw test images and the training split; writes plots/figures/, long tables for
+`dvc plots show` in plots/, in plots/with_times/ whatever has wall-clock times in it, and plots/report.html, which holds all of it.
 """
 
 from pathlib import Path
 
-from matplotlib import pyplot as plt
-from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from digits.errors import one_line_errors
 from digits.files import read_json, read_split, rewritten, write_text
+from digits.model import read_model
 from digits.params import load_params
-from digits.reporting import figures
-from digits.reporting.results import TITLES, as_markdown, class_table, confusion_table, curves_table, load_results, results_table
+from digits.reporting import figures, tables
+from digits.reporting.comparisons import compare_pairs
+from digits.reporting.report import render_report
+from digits.reporting.results import TITLES, load_results
 
 PLOTS = Path("plots")
-
-
-def write_figure(path: Path, figure: Figure) -> None:
-    with rewritten(path) as partial:
-        # Without matplotlib's version, so that the same picture is the same bytes.
-        figure.savefig(partial, format="png", metadata={"Software": None})
-    plt.close(figure)
+PROCESSED = Path("data/processed")
 
 
 def main() -> None:
-    results = load_results(load_params())
-    names = read_json(Path("data/raw/dataset.json"))["class_names"]
+    params = load_params()
+    results = load_results(params)
+    models = {result.name: read_model(Path("models") / result.framework / result.run / "model.safetensors") for result in results}
     images, labels = read_split(Path("data/raw/test"))
-    dataset = TITLES[results[0].metrics["dataset"]]
+    preprocessing = read_json(PROCESSED / "preprocessing.json")
+    names, dataset = preprocessing["class_names"], TITLES[preprocessing["dataset"]]
     title = f"{dataset}, {len(labels):,} test images"
-    table = results_table(results)
+    pairs = compare_pairs(results)
+    table = tables.results_table(results, pairs)
+    reliability = tables.reliability_table(results)
     for name, rows in {
-        "learning_curves": curves_table(results),
-        "confusion_matrices": confusion_table(results, names),
-        "accuracy_per_class": class_table(results, names),
+        "learning_curves": tables.curves_table(results),
+        "confusion_matrices": tables.confusion_table(results, names),
+        "accuracy_per_class": tables.class_table(results, names),
+        "reliability": reliability,
+        "mistakes": tables.mistakes_table(results, images, names),
+        "comparisons": pairs,
         "with_times/results": table,
     }.items():
         write_text(PLOTS / f"{name}.csv", rows.to_csv(index=False))
-    write_text(PLOTS / "with_times/results.md", as_markdown(table) + "\n")
+    write_text(PLOTS / "with_times/results.md", tables.as_markdown(table) + "\n")
+    train_images = read_split(PROCESSED / "train")[0]
+    train_title = f"{dataset}, {len(train_images):,} training images"
     drawings = {
-        "figures/learning_curves": lambda: figures.plot_learning_curves(results, dataset),
+        "figures/learning_curves": lambda: figures.plot_learning_curves(results, train_title),
         "figures/confusion_matrices": lambda: figures.plot_confusion_matrices(results, names, title),
-        "figures/sample_predictions": lambda: figures.plot_sample_predictions(results, images, names, title),
         "figures/accuracy_per_class": lambda: figures.plot_accuracy_per_class(results, names, title),
-        "with_times/accuracy_against_time": lambda: figures.plot_accuracy_against_time(table, title),
+        "figures/accuracy": lambda: figures.plot_accuracy(table, title),
+        "figures/comparisons": lambda: figures.plot_comparisons(pairs, [result.name for result in results], title),
+        "figures/reliability": lambda: figures.plot_reliability(reliability, results, title),
+        "figures/sample_predictions": lambda: figures.plot_sample_predictions(results, images, names, title),
+        "figures/shared_mistakes": lambda: figures.plot_shared_mistakes(results, images, names, title),
+        "figures/first_layer_filters": lambda: figures.plot_first_layer_filters(models, train_title),
+        "figures/pruned_pixels": lambda: figures.plot_pruned_pixels(train_images, preprocessing["kept_pixels"], train_title),
+        "with_times/accuracy_against_time": lambda: figures.plot_accuracy_against_time(table, results, title),
     }
+    written = {Path(name).name: PLOTS / f"{name}.png" for name in drawings}
     for name, draw in tqdm(drawings.items(), desc="visualize", unit="figure", disable=None):
-        write_figure(PLOTS / f"{name}.png", draw())
+        with rewritten(PLOTS / f"{name}.png") as partial:
+            figures.save(draw(), partial)
+    recipes = {result.name: params.recipe(result.framework, result.run).model_dump(exclude_none=True) for result in results}
+    write_text(PLOTS / "report.html", render_report(title, table, pairs, results, models, recipes, images, names, written))
 
 
 if __name__ == "__main__":

@@ -1,13 +1,16 @@
 """Figures draw what they are given, for any number of runs, the same bytes each time."""
 
-import io
-
 import numpy as np
 import pytest
-from test_results import make_result
+from PIL import Image
+from test_tables import make_result
 
+from digits.architecture import weight_shapes
+from digits.data.inputs import Preprocessing
+from digits.model import Description, Model
 from digits.reporting import figures
-from digits.reporting.results import results_table
+from digits.reporting.comparisons import compare_pairs
+from digits.reporting.tables import reliability_table, results_table
 
 NAMES = ["a", "b", "c"]
 RUNS = [("torch", "cnn"), ("torch", "mlp"), ("tf", "cnn"), ("scratch", "cnn"), ("scratch", "mlp_sigmoid")]
@@ -16,13 +19,39 @@ RUNS = [("torch", "cnn"), ("torch", "mlp"), ("tf", "cnn"), ("scratch", "cnn"), (
 def draw_all(n_runs: int) -> dict:
     results = [make_result(framework, run, 6 + number) for number, (framework, run) in enumerate(RUNS[:n_runs])]
     images = np.random.default_rng(0).integers(0, 256, (12, 28, 28), dtype=np.uint8)
+    pairs = compare_pairs(results)
+    table = results_table(results, pairs)
     return {
         "curves": figures.plot_learning_curves(results, "MNIST"),
         "confusions": figures.plot_confusion_matrices(results, NAMES, "MNIST"),
         "samples": figures.plot_sample_predictions(results, images, NAMES, "MNIST"),
         "classes": figures.plot_accuracy_per_class(results, NAMES, "MNIST"),
-        "times": figures.plot_accuracy_against_time(results_table(results), "MNIST"),
+        "times": figures.plot_accuracy_against_time(table, results, "MNIST"),
+        "accuracy": figures.plot_accuracy(table, "MNIST"),
+        "reliability": figures.plot_reliability(reliability_table(results), results, "MNIST"),
+        "filters": figures.plot_first_layer_filters({result.name: make_model(["flatten", {"dense": {"units": 20}}]) for result in results}, "MNIST"),
     }
+
+
+def draw_the_rest() -> dict:
+    """Draw the figures that do not name every run."""
+    results = [make_result(framework, run, 6 + number) for number, (framework, run) in enumerate(RUNS)]
+    images = np.random.default_rng(0).integers(0, 256, (12, 28, 28), dtype=np.uint8)
+    return {
+        "comparisons": figures.plot_comparisons(compare_pairs(results), [result.name for result in results], "MNIST"),
+        "shared": figures.plot_shared_mistakes(results, images, NAMES, "MNIST"),
+        "pruned": figures.plot_pruned_pixels(images, list(range(300)), "MNIST"),
+    }
+
+
+def make_model(architecture: list, pixels: str = "all", kept: int = 784) -> Model:
+    """A model with weights 0, 1, 2, ..."""
+    preprocessing = Preprocessing(
+        dataset="mnist", class_names=NAMES, normalization="zero_one", mean=0.0, std=255.0, kept_pixels=list(range(kept))
+    )  # fmt: skip
+    description = Description(framework="scratch", run="a", architecture=architecture, pixels=pixels, preprocessing=preprocessing)
+    shapes = weight_shapes(description.architecture, description.input_shape)
+    return Model(description, {name: np.arange(np.prod(shape), dtype=np.float32).reshape(shape) for name, shape in shapes.items()})
 
 
 @pytest.fixture(autouse=True)
@@ -55,16 +84,69 @@ def test_samples_are_marked_right_and_wrong():
 
 
 def test_a_framework_has_one_colour_and_its_runs_differ():
-    styles = figures.line_styles([make_result(framework, run, 6) for framework, run in RUNS])
+    styles = figures.run_styles([make_result(framework, run, 6) for framework, run in RUNS])
     assert styles[0]["color"] == styles[1]["color"] == figures.COLOURS["torch"]
     assert len({(style["color"], str(style["linestyle"])) for style in styles}) == len(RUNS)
+    assert len({(style["color"], style["marker"]) for style in styles}) == len(RUNS)
 
 
-def test_same_measurements_same_bytes():
-    def content(figure) -> bytes:
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", metadata={"Software": None})
-        return buffer.getvalue()
+def test_same_measurements_same_bytes(tmp_path):
+    def contents() -> dict[str, bytes]:
+        for name, figure in (draw_all(1) | draw_the_rest()).items():
+            figures.save(figure, tmp_path / name)
+        return {path.name: path.read_bytes() for path in tmp_path.iterdir()}
 
-    first, again = draw_all(3), draw_all(3)
-    assert all(content(first[name]) == content(again[name]) for name in first)
+    first = contents()
+    assert len(first) == 11
+    assert contents() == first
+
+
+def test_saved_picture_is_as_wide_as_a_printed_page_needs(tmp_path):
+    figures.save(draw_all(1)["classes"], tmp_path / "a.png")
+    with Image.open(tmp_path / "a.png") as picture:
+        assert picture.width == 1350  # 9 inches at 150 dots
+
+
+def test_comparisons_say_who_is_better_where_it_is_significant():
+    runs = [make_result("torch", "cnn", 12), make_result("tf", "cnn", 1), make_result("scratch", "cnn", 11)]
+    axis = figures.plot_comparisons(compare_pairs(runs), [run.name for run in runs], "MNIST").axes[0]
+    colours = {tuple(patch.xy): figures.matplotlib.colors.to_hex(patch.get_facecolor()).upper() for patch in axis.patches}
+    assert colours[-0.5, -0.5] == figures.FIRST_BETTER  # 11 : 0
+    assert colours[0.5, 0.5] == figures.SECOND_BETTER  # 0 : 10
+    assert colours[-0.5, 0.5] == figures.ALIKE.upper()  # 1 : 0
+    assert {"11 : 0", "0 : 10", "1 : 0"} <= {text.get_text() for text in axis.texts}
+
+
+def test_one_run_alone_can_be_drawn():
+    run = make_result("torch", "cnn", 9)
+    assert "Which runs differ" in texts(figures.plot_comparisons(compare_pairs([run]), [run.name], "MNIST"))
+
+
+def test_shared_mistakes_are_those_of_most_runs_first():
+    found = texts(draw_the_rest()["shared"])  # images 10 and 11 are wrong in all five runs, image 6 in one
+    assert "2 by all 5" in found
+    assert "5 of 5 wrong" in found
+    assert found.index("5 of 5 wrong") < found.index("1 of 5 wrong")
+
+
+def test_runs_without_mistakes_share_none():
+    perfect = [make_result("torch", "cnn", 12)] * 2
+    assert "0 by all 2" in texts(figures.plot_shared_mistakes(perfect, np.zeros((12, 28, 28), np.uint8), NAMES, "MNIST"))
+
+
+def test_filters_of_a_convolution_are_its_kernels():
+    model = make_model([{"conv": {"filters": 4, "kernel_size": 3}}, "flatten", {"dense": {"units": 3}}])
+    filters = figures.first_layer_filters(model)
+    assert filters.shape == (4, 3, 3)
+    assert np.array_equal(filters[1], model.weights["0_conv.W"][:, :, 0, 1])
+
+
+def test_filters_of_a_dense_layer_lie_where_its_pixels_were():
+    filters = figures.first_layer_filters(make_model([{"dense": {"units": 2}}], "kept", kept=30))
+    assert filters.shape == (2, 28, 28)
+    assert filters[1].ravel()[:30].tolist() == list(range(1, 60, 2))
+    assert np.isnan(filters[1].ravel()[30:]).all()
+
+
+def test_pruned_pixels_are_counted():
+    assert "484 of 784" in texts(draw_the_rest()["pruned"])

@@ -61,7 +61,8 @@ def test_a_models_file_is_all_one_needs_to_classify_raw_images(finished):
 def test_figures_and_tables_are_written(finished):
     plots = finished.path / "plots"
     assert {path.name for path in (plots / "figures").iterdir()} == {
-        "accuracy_per_class.png", "confusion_matrices.png", "learning_curves.png", "sample_predictions.png",
+        "accuracy.png", "accuracy_per_class.png", "comparisons.png", "confusion_matrices.png", "first_layer_filters.png", "learning_curves.png",
+        "pruned_pixels.png", "reliability.png", "sample_predictions.png", "shared_mistakes.png",
     }  # fmt: skip
     assert (plots / "with_times/accuracy_against_time.png").stat().st_size > 10_000
     assert len(pd.read_csv(plots / "with_times/results.csv")) == len(TRAIN)
@@ -77,10 +78,10 @@ def test_metrics_show_is_a_leaderboard(finished):
 def test_plots_show_writes_its_page(finished):
     finished.run("dvc", "plots", "show", "--out", "page")
     page = (finished.path / "page/index.html").read_text()
-    for name in ("learning_curves", "confusion_matrices", "accuracy_per_class", "results"):
+    for name in ("learning_curves", "confusion_matrices", "accuracy_per_class", "comparisons", "reliability", "mistakes", "results"):
         assert f"{name}.csv" in page or f"{name}_csv" in page, name
     assert "#D55E00" in page  # our own templates, a colour a framework
-    assert len(list((finished.path / "page/static").glob("*.png"))) == 5
+    assert len(list((finished.path / "page/static").glob("*.png"))) == 11
     shutil.rmtree(finished.path / "page")
 
 
@@ -246,4 +247,4 @@ def test_everything_again_gives_the_same_bytes_but_for_times(clone):
         if out["md5"] != other["md5"]
     }
     assert differing
-    assert all(path.startswith(("models/times/", "plots/with_times/")) for path in differing)
+    assert all(path.startswith(("models/times/", "plots/with_times/", "plots/report.html")) for path in differing)

@@ -34,7 +34,7 @@ def test_results_table_says_what_the_metrics_say():
         assert {key: row[key] for key in metrics} == pytest.approx(metrics, rel=1e-12)  # through CSV and back
         cells = next(line for line in TEXT.splitlines() if re.match(rf"\| {framework} +\| {run} +\|", line))
         assert f"{100 * metrics['accuracy']:.2f} " in cells
-        assert f"{metrics['errors']:,} of {metrics['n_samples']:,}" in cells
+        assert f"| {metrics['errors']:,} |" in re.sub(" +", " ", cells)
 
 
 def test_paths_that_the_readme_names_exist():

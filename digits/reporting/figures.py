@@ -1,7 +1,12 @@
 """The figures, each a function from what was measured to a matplotlib Figure.
 
-A framework has one colour everywhere (Okabe and Ito's palette, which colour-blind people can tell apart); a run of it has a line style.
+A framework has one colour everywhere (Okabe and Ito's palette, which colour-blind people can tell apart); a run of it has a line style and
+a marker.
 """
+
+from collections import Counter
+from io import BytesIO
+from pathlib import Path
 
 import matplotlib
 
@@ -13,16 +18,42 @@ import seaborn as sns
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+from PIL import Image
 
+from digits.architecture import weight_shapes
+from digits.model import Model
+from digits.reporting.comparisons import SIGNIFICANCE
 from digits.reporting.results import RunResult
 
 COLOURS = {"torch": "#D55E00", "tf": "#0072B2", "scratch": "#009E73"}
 RIGHT, WRONG = "#009E73", "#D55E00"
+FIRST_BETTER, SECOND_BETTER, ALIKE = "#CC79A7", "#56B4E9", "#ececec"
 LINE_STYLES = ["-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1))]
+MARKERS = "osD^v<>P*X"
 WIDTH = 9.0  # inches: 900 pixels at 100 dots an inch, the width of a README
 
-plt.rcParams.update({"figure.constrained_layout.use": True, "figure.dpi": 100, "axes.spines.top": False, "axes.spines.right": False})
+plt.rcParams.update(
+    {"figure.constrained_layout.use": True, "figure.dpi": 100, "savefig.dpi": 150, "axes.spines.top": False, "axes.spines.right": False}
+)
+
+
+def run_styles(results: list[RunResult]) -> list[dict]:
+    """Return color, linestyle and marker of each run: the framework's colour, and a style for each of its runs."""
+    earlier: Counter = Counter()
+    styles = []
+    for result in results:
+        number = earlier[result.framework]
+        styles.append(
+            {
+                "color": COLOURS[result.framework],
+                "linestyle": LINE_STYLES[number % len(LINE_STYLES)],
+                "marker": MARKERS[number % len(MARKERS)],
+            }
+        )
+        earlier[result.framework] += 1
+    return styles
 
 
 def plot_learning_curves(results: list[RunResult], title: str) -> Figure:
@@ -31,11 +62,12 @@ def plot_learning_curves(results: list[RunResult], title: str) -> Figure:
     for row, split in enumerate(("train", "validation")):
         for column, measure in enumerate(("loss", "accuracy")):
             axis = axes[row, column]
-            for result, style in zip(results, line_styles(results), strict=True):
+            for result, style in zip(results, run_styles(results), strict=True):
                 history = result.history[result.history["split"] == split]
                 # Epochs from 0 to 1: runs of 3 epochs and of 100 iterations in one picture.
-                axis.plot(history["epoch"] / history["epoch"].max(), history[measure], label=result.name, lw=1.5, marker=".", ms=4, **style)
-            axis.set(title=f"{split} {measure}", xlabel="share of the training done", xlim=(0, 1))
+                axis.plot(history["epoch"] / history["epoch"].max(), history[measure], label=result.name, lw=1.5, ms=3, **style)
+            axis.set(title=f"{split} {measure}", xlabel="share of the training done", xlim=(0, 1.01))
+            axis.xaxis.set_major_formatter(PercentFormatter(1))
             axis.grid(alpha=0.3)
             if measure == "loss":
                 axis.set(ylabel="loss (nats)", yscale="log")
@@ -47,18 +79,10 @@ def plot_learning_curves(results: list[RunResult], title: str) -> Figure:
     return figure
 
 
-def line_styles(results: list[RunResult]) -> list[dict]:
-    """Return colour and line style of each run: the framework's colour, and a style for each of its runs."""
-    styles = []
-    for number, result in enumerate(results):
-        earlier = sum(other.framework == result.framework for other in results[:number])
-        styles.append({"color": COLOURS[result.framework], "linestyle": LINE_STYLES[earlier % len(LINE_STYLES)]})
-    return styles
-
-
 def plot_confusion_matrices(results: list[RunResult], class_names: list[str], title: str) -> Figure:
     """A matrix a run: rows are true classes, columns predicted ones, cells are counts. Right answers are left grey."""
     figure, axes = grid_of_axes(len(results), n_columns=3, height=3.1)
+    figure.set_layout_engine("none")  # each heat map draws the figure: laying it out once, at the end, is enough
     for result, axis in zip(results, axes, strict=False):
         matrix = result.confusion_matrix
         mistakes = matrix * ~np.eye(len(matrix), dtype=bool)
@@ -70,52 +94,74 @@ def plot_confusion_matrices(results: list[RunResult], class_names: list[str], ti
         for position in range(len(matrix)):
             axis.add_patch(plt.Rectangle((position, position), 1, 1, facecolor="#e6e6e6", zorder=0.5))
         axis.collections[0].set_array(np.ma.masked_equal(mistakes, 0))
-        axis.set_title(f"{result.name}: {mistakes.sum()} errors", fontsize=9)
-        axis.set_xlabel("predicted", fontsize=8)
-        axis.set_ylabel("true", fontsize=8)
+        axis.set_title(f"{result.name}: {mistakes.sum():,} errors", fontsize=9)
+        axis.set_xlabel("predicted class", fontsize=8)
+        axis.set_ylabel("true class", fontsize=8)
         axis.tick_params(labelsize=7, length=0)
+    figure.set_layout_engine("constrained")
     figure.suptitle(f"Confusion matrices, {title}")
     return figure
 
 
 def plot_sample_predictions(results: list[RunResult], images: np.ndarray, class_names: list[str], title: str, n_columns: int = 10) -> Figure:
-    """A row a run: first digits that it got right, then its most confident mistakes; above each, the answer and, if wrong, the truth."""
+    """A row a run: first images that it got right, then its most confident mistakes; above each, the answer and, if wrong, the truth."""
     n_right = n_columns // 2
     figure, axes = plt.subplots(len(results), n_columns, figsize=(WIDTH, 1.25 * len(results) + 0.5), squeeze=False)
     for result, row in zip(results, axes, strict=True):
-        predictions, confidence = result.probabilities.argmax(axis=1), result.probabilities.max(axis=1)
-        right = np.flatnonzero(predictions == result.labels)[:n_right]
-        wrong = np.flatnonzero(predictions != result.labels)
-        wrong = wrong[np.argsort(-confidence[wrong], kind="stable")][: n_columns - n_right]
+        right = np.flatnonzero(result.is_right)[:n_right]
+        wrong = result.confident_mistakes[: n_columns - n_right]
         for axis in row:
             axis.set_axis_off()
-        for axis, sample in zip(row, [*right, *wrong], strict=False):
-            draw_prediction(axis, images[sample], class_names, predictions[sample], result.labels[sample], confidence[sample])
+        for place, sample in [*enumerate(right), *enumerate(wrong, start=n_right)]:
+            draw_prediction(row[place], images[sample], result, sample, class_names)
         row[0].text(-0.25, 0.5, result.name.replace(" ", "\n"), transform=row[0].transAxes, ha="right", va="center", fontsize=8)
     figure.suptitle(f"Sample predictions, {title}: right answers, and the most confident mistakes")
     return figure
 
 
-def draw_prediction(axis: Axes, image: np.ndarray, class_names: list[str], prediction: int, label: int, confidence: float) -> None:
+def draw_prediction(axis: Axes, image: np.ndarray, result: RunResult, sample: int, class_names: list[str]) -> None:
     """Draw one image with a frame and an answer: green and ✓ where right, red and ✗ where wrong."""
-    is_right = prediction == label
+    is_right, prediction = result.is_right[sample], class_names[result.predictions[sample]]
+    colour = RIGHT if is_right else WRONG
+    draw_image(axis, image)
+    axis.spines[:].set(color=colour, linewidth=2)
+    answer = f"{prediction} ✓" if is_right else f"{prediction} ✗ is {class_names[result.labels[sample]]}"
+    axis.set_title(f"{answer}\n{100 * result.confidence[sample]:.1f} %", fontsize=7, color=colour)
+
+
+def draw_image(axis: Axes, image: np.ndarray) -> None:
     axis.set_axis_on()
     axis.imshow(image, cmap="gray_r", interpolation="nearest")
     axis.set(xticks=[], yticks=[])
-    axis.spines[:].set(visible=True, color=RIGHT if is_right else WRONG, linewidth=2)
-    answer = f"{class_names[prediction]} ✓" if is_right else f"{class_names[prediction]} ✗ is {class_names[label]}"
-    axis.set_title(f"{answer}\n{100 * confidence:.1f} %", fontsize=7, color=RIGHT if is_right else WRONG)
+    axis.spines[:].set_visible(True)
+
+
+def plot_shared_mistakes(results: list[RunResult], images: np.ndarray, class_names: list[str], title: str, n_shown: int = 30) -> Figure:
+    """The images that most runs misclassified, with the truth and how many runs answered what."""
+    n_wrong = np.sum([~result.is_right for result in results], axis=0)
+    for_truth = np.mean([result.probabilities[np.arange(len(n_wrong)), result.labels] for result in results], axis=0)
+    hardest = np.lexsort([for_truth, -n_wrong])[:n_shown]
+    hardest = hardest[n_wrong[hardest] > 0]
+    n_columns, n_rows = 10, max(-(-len(hardest) // 10), 1)
+    figure, axes = plt.subplots(n_rows, n_columns, figsize=(WIDTH, 1.35 * n_rows + 0.7), squeeze=False)
+    for axis in axes.flat:
+        axis.set_axis_off()
+    for axis, sample in zip(axes.flat, hardest, strict=False):
+        draw_image(axis, images[sample])
+        answers = Counter(class_names[result.predictions[sample]] for result in results if not result.is_right[sample])
+        axis.set_title(f"is {class_names[results[0].labels[sample]]}: {n_wrong[sample]} of {len(results)} wrong", fontsize=6.5)
+        axis.set_xlabel(", ".join(f"{answer} ({count}×)" for answer, count in answers.most_common(2)), fontsize=6.5, color=WRONG)
+    n_shared = int((n_wrong == len(results)).sum())
+    figure.suptitle(f"Misclassified by most runs, {title}: {n_shared} by all {len(results)}")
+    return figure
 
 
 def plot_accuracy_per_class(results: list[RunResult], class_names: list[str], title: str) -> Figure:
     """Accuracy on each true class, a dot a run."""
     figure, axis = plt.subplots(figsize=(WIDTH, 4.2))
-    markers = "osD^v<>P*X"
-    for number, (result, style) in enumerate(zip(results, line_styles(results), strict=True)):
-        offset = (number - (len(results) - 1) / 2) * 0.08
-        marker = markers[sum(other.framework == result.framework for other in results[:number]) % len(markers)]
-        places = np.arange(len(class_names)) + offset
-        axis.scatter(places, result.accuracy_per_class, label=result.name, color=style["color"], marker=marker, s=24, lw=0)
+    for number, (result, style) in enumerate(zip(results, run_styles(results), strict=True)):
+        places = np.arange(len(class_names)) + (number - (len(results) - 1) / 2) * 0.7 / len(results)
+        axis.scatter(places, result.accuracy_per_class, label=result.name, color=style["color"], marker=style["marker"], s=24, lw=0)
     axis.set(title=f"Accuracy per class, {title}", xlabel="true class", ylabel="accuracy", xticks=np.arange(len(class_names)))
     axis.set_xticklabels(class_names, rotation=0 if max(map(len, class_names)) < 4 else 20)
     axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
@@ -124,27 +170,149 @@ def plot_accuracy_per_class(results: list[RunResult], class_names: list[str], ti
     return figure
 
 
-def plot_accuracy_against_time(table: pd.DataFrame, title: str) -> Figure:
-    """Test accuracy with its 95 % interval against training time, for a table as `digits.reporting.results.results_table` returns it."""
+def plot_accuracy(table: pd.DataFrame, title: str) -> Figure:
+    """Test accuracy of each run with its 95 % interval, and above, the same in errors, for a table as `results_table` returns it."""
+    figure, axis = plt.subplots(figsize=(WIDTH, 0.38 * len(table) + 1.8))
+    for place, row in enumerate(table.itertuples()):
+        spread = [[row.accuracy - row.accuracy_low], [row.accuracy_high - row.accuracy]]
+        axis.errorbar(row.accuracy, place, xerr=spread, fmt="o", color=COLOURS[row.framework], capsize=3, ms=6)
+        axis.text(1.01, place, row.alike, transform=axis.get_yaxis_transform(), va="center", fontsize=9)
+    names = table["framework"] + " " + table["run"]
+    axis.set(yticks=range(len(table)), yticklabels=names, xlabel="test accuracy, 95 % interval (Wilson)")
+    axis.invert_yaxis()
+    axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=1))
+    axis.grid(alpha=0.3)
+    n_samples = table["n_samples"].iloc[0]
+    errors = axis.secondary_xaxis(
+        "top", functions=(lambda share: (1 - np.asarray(share)) * n_samples, lambda count: 1 - np.asarray(count) / n_samples)
+    )
+    errors.set_xlabel(f"errors in {n_samples:,}")
+    figure.suptitle(f"Accuracy, {title}\nruns that share a letter do not differ significantly", fontsize=11)
+    return figure
+
+
+def plot_accuracy_against_time(table: pd.DataFrame, results: list[RunResult], title: str) -> Figure:
+    """Test accuracy with its 95 % interval against training time, for a table as `results_table` returns it."""
     figure, axis = plt.subplots(figsize=(WIDTH, 4.8))
-    for number, row in enumerate(table.sort_values("train_seconds").itertuples()):
-        below, above = row.accuracy - row.accuracy_low, row.accuracy_high - row.accuracy
-        colour = COLOURS[row.framework]
-        axis.errorbar(row.train_seconds, row.accuracy, [[below], [above]], fmt="o", color=colour, capsize=3, ms=6)
-        axis.annotate(
-            f"{row.framework} {row.run}",
-            (row.train_seconds, row.accuracy),
-            (6, (6, -12)[number % 2]),
-            textcoords="offset points",
-            fontsize=8,
-            color=colour,
+    by_name = {(row.framework, row.run): row for row in table.itertuples()}
+    for result, style in zip(results, run_styles(results), strict=True):
+        row = by_name[result.framework, result.run]
+        spread = [[row.accuracy - row.accuracy_low], [row.accuracy_high - row.accuracy]]
+        axis.errorbar(
+            row.train_seconds, row.accuracy, spread, fmt=style["marker"], color=style["color"], capsize=3, ms=7, mec="white", label=result.name
         )
     axis.set(title=f"Accuracy against training time, {title}", xlabel="training time (s)", ylabel="test accuracy, 95 % interval")
     axis.set_xlim(left=0)
-    axis.margins(x=0.15)
-    axis.yaxis.set_major_formatter(PercentFormatter(1))
+    axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
     axis.grid(alpha=0.3)
+    figure.legend(loc="outside lower center", ncols=5, frameon=False)
     return figure
+
+
+def plot_reliability(table: pd.DataFrame, results: list[RunResult], title: str) -> Figure:
+    """Confidence against accuracy, an axis a run, for a table as `reliability_table` returns it; a dot's area grows with its samples."""
+    figure, axes = grid_of_axes(len(results), n_columns=3, height=2.8)
+    for result, axis in zip(results, axes, strict=False):
+        rows = table[(table["framework"] == result.framework) & (table["run"] == result.run)]
+        spread = [rows["accuracy"] - rows["accuracy_low"], rows["accuracy_high"] - rows["accuracy"]]
+        axis.plot([0, 1], [0, 1], color="0.7", lw=1, zorder=0)
+        axis.errorbar(rows["confidence"], rows["accuracy"], np.clip(spread, 0, None), fmt="none", color=COLOURS[result.framework], lw=1, alpha=0.6)
+        axis.scatter(rows["confidence"], rows["accuracy"], 8 + 12 * np.log10(rows["n_samples"]), color=COLOURS[result.framework])
+        error = 100 * result.metrics["expected_calibration_error"]
+        axis.set_title(f"{result.name}\ncalibration error {error:.2f} %", fontsize=9)
+        axis.set(xlim=(0, 1.02), ylim=(0, 1.02), aspect="equal")
+        axis.set_xlabel("confidence", fontsize=8)
+        axis.set_ylabel("accuracy, 95 % interval", fontsize=8)
+        axis.tick_params(labelsize=7)
+        for side in (axis.xaxis, axis.yaxis):
+            side.set_major_formatter(PercentFormatter(1))
+    figure.suptitle(f"Reliability, {title}")
+    return figure
+
+
+def plot_comparisons(pairs: pd.DataFrame, names: list[str], title: str) -> Figure:
+    """A cell for each pair of runs, as `compare_pairs` returns them: who is better, if anyone, and the images that only one got right."""
+    size = max(len(names) - 1, 1)
+    figure, axis = plt.subplots(figsize=(WIDTH, 0.55 * size + 2.2))
+    for pair in pairs.itertuples():
+        column, row = names.index(pair.first), names.index(pair.second) - 1
+        better = FIRST_BETTER if pair.only_first_right > pair.only_second_right else SECOND_BETTER
+        axis.add_patch(plt.Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=better if pair.different else ALIKE, edgecolor="white"))
+        axis.text(column, row - 0.12, f"{pair.only_first_right} : {pair.only_second_right}", ha="center", va="center", fontsize=8)
+        axis.text(column, row + 0.22, format_p_value(pair.p_holm), ha="center", va="center", fontsize=6.5)
+    axis.set(xticks=range(size), yticks=range(size), xlim=(-0.5, size - 0.5), ylim=(size - 0.5, -0.5))
+    axis.set_xticklabels(names[:size], rotation=30, ha="right")
+    axis.set_yticklabels(names[1:] or [""])
+    axis.tick_params(length=0)
+    axis.spines[:].set_visible(False)
+    meanings = {FIRST_BETTER: "the column's run is better", SECOND_BETTER: "the row's run is better", ALIKE: f"no difference at {SIGNIFICANCE:.0%}"}
+    handles = [Patch(color=colour, label=meaning) for colour, meaning in meanings.items()]
+    axis.legend(handles=handles, loc="upper right", frameon=False, fontsize=8)
+    figure.suptitle(
+        f"Which runs differ? {title}\nimages that only the column's run : only the row's run got right; McNemar's exact p, Holm", fontsize=11
+    )
+    return figure
+
+
+def format_p_value(value: float) -> str:
+    return "p < 0.0001" if value < 0.0001 else f"p = {value:.4f}" if value < 0.01 else f"p = {value:.2f}"
+
+
+def plot_first_layer_filters(models: dict[str, Model], title: str, n_filters: int = 16) -> Figure:
+    """A row a run: the first filters of its first layer with weights, each scaled by its largest weight; pruned pixels are left grey."""
+    figure, axes = plt.subplots(len(models), n_filters, figsize=(WIDTH, 0.6 * len(models) + 0.7), squeeze=False)
+    colours = plt.get_cmap("PuOr").with_extremes(bad="0.8")
+    for (name, model), row in zip(models.items(), axes, strict=True):
+        filters = first_layer_filters(model)
+        for axis in row:
+            axis.set_axis_off()
+        for axis, image in zip(row, filters, strict=False):
+            largest = np.nanmax(abs(image)) or 1
+            axis.imshow(image, cmap=colours, vmin=-largest, vmax=largest, interpolation="nearest")
+        row[0].text(-0.2, 0.5, name, transform=row[0].transAxes, ha="right", va="center", fontsize=8)
+    figure.suptitle(f"First-layer filters, {title}: the first {n_filters} of each run; orange is negative, purple positive")
+    return figure
+
+
+def first_layer_filters(model: Model) -> np.ndarray:
+    """Return the filters of the first layer with weights, float32 (n_filters, height, width), nan at pruned pixels."""
+    description = model.description
+    name = next(name for name in weight_shapes(description.architecture, description.input_shape) if name.endswith(".W"))
+    weights = model.weights[name]
+    if weights.ndim == 4:
+        return weights[:, :, 0].transpose(2, 0, 1)
+    side = 28
+    pixels = description.preprocessing.kept_pixels if description.pixels == "kept" else np.arange(side * side)
+    filters = np.full((weights.shape[1], side * side), np.nan, np.float32)
+    filters[:, pixels] = weights.T
+    return filters.reshape(-1, side, side)
+
+
+def plot_pruned_pixels(images: np.ndarray, kept_pixels: list[int], title: str) -> Figure:
+    """Mean and standard deviation of the training images (n, 28, 28), the pruned pixels marked."""
+    pruned = np.ones(images[0].size, bool)
+    pruned[kept_pixels] = False
+    pruned = pruned.reshape(images[0].shape)
+    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 4.4))
+    for axis, name, values in zip(axes, ("mean", "standard deviation"), (images.mean(axis=0), images.std(axis=0)), strict=True):
+        shown = axis.imshow(np.ma.masked_array(values, pruned), cmap="gray_r")
+        axis.imshow(np.ma.masked_array(np.ones(pruned.shape), ~pruned), cmap=matplotlib.colors.ListedColormap(["#56B4E9"]))
+        axis.set(title=f"{name} of the kept pixels", xlabel="column", ylabel="row")
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axis.spines[:].set_visible(True)
+        figure.colorbar(shown, ax=axis, shrink=0.8, label="normalised ink")
+    figure.legend(handles=[Patch(color="#56B4E9", label="pruned: hardly varies over the training split")], loc="outside lower center", frameon=False)
+    figure.suptitle(f"Pruned pixels, {title}: {pruned.sum()} of {pruned.size}")
+    return figure
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as a PNG in 256 colours, a third of the size, and close it. No version or date in it: same picture, same bytes."""
+    file = BytesIO()
+    figure.savefig(file, format="png")
+    plt.close(figure)
+    picture = Image.open(file).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    picture.save(path, format="png", optimize=True)
 
 
 def grid_of_axes(n: int, n_columns: int, height: float) -> tuple[Figure, list[Axes]]:
