@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup run plots test lint prune readme bench
+.PHONY: help setup run plots page test lint prune readme bench
 
 PYTHON ?= python3
 VENV := .venv
@@ -24,6 +24,9 @@ run: setup  ## train, evaluate and draw whatever is not up to date: the whole pi
 
 plots: setup  ## write the page of plots, dvc_plots/index.html
 	dvc plots show
+
+page: setup  ## write the page that DVC puts the plots into: after an edit of its source, or another version of its library
+	python -m digits.plots_page
 
 test: setup  ## run the tests
 	pytest
