@@ -7,10 +7,12 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # before any import of PyTorch,
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from browser import Browser, find_chromium
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parent.parent
@@ -95,3 +97,14 @@ def clone(finished: Clone, tmp_path: Path) -> Clone:
     """A copy of the finished clone that a test may change."""
     shutil.copytree(finished.path, tmp_path / "clone", symlinks=True)
     return Clone(tmp_path / "clone")
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A headless Chromium for all tests. Skipped where none is installed; with DIGITS_BROWSER=required that is a failure."""
+    if find_chromium() is None:
+        missing = "needs Chromium and its driver; on Debian: apt-get install chromium chromium-driver"
+        pytest.fail(missing) if os.environ.get("DIGITS_BROWSER") == "required" else pytest.skip(missing)
+    browser = Browser(tmp_path_factory.mktemp("chromium"))
+    yield browser
+    browser.quit()
