@@ -1,4 +1,4 @@
-"""The pages of `dvc plots show` and `dvc plots diff`, opened in a browser as a user would, without a network."""
+"""The report and the pages of `dvc plots show` and `dvc plots diff`, opened in a browser as a user would, without a network."""
 
 import re
 from html.parser import HTMLParser
@@ -177,3 +177,53 @@ def test_page_of_diff_draws_every_chart_and_tells_both_revisions_apart(browser, 
     for name, chart in browser.charts().items():
         for revision in ("main", "workspace"):
             assert any(revision in text for text in chart.texts), f"{name}: {revision}"
+
+
+def test_report_opens_by_itself_with_every_figure_drawn(browser, finished):
+    path = finished.path / "plots/report.html"
+    check_loads_nothing_from_elsewhere(path.read_text())
+    opened = browser.open(path)
+    assert opened.logged == []
+    assert all(address.startswith(("file://", "data:")) for address in opened.requested), opened.requested
+    assert len(browser.run("return [...document.querySelectorAll('figure img')].filter(image => image.naturalWidth > 1000)")) == 11
+
+
+@pytest.mark.parametrize("width", [900, 500])
+def test_report_fits_the_window(browser, finished, width):
+    browser.open(finished.path / "plots/report.html", width=width)
+    assert browser.run("return document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_click_on_a_heading_of_the_leaderboard_sorts_by_it(browser, finished):
+    browser.open(finished.path / "plots/report.html")
+
+    def column(heading: str) -> list[str]:
+        script = """const cell = [...document.querySelectorAll('#board th')].find(cell => cell.textContent.trim().startsWith(arguments[0]));
+            return [...document.querySelectorAll('#board tbody tr')].map(row => row.children[cell.cellIndex].textContent)"""
+        return browser.run(script, heading)
+
+    def click(heading: str) -> None:
+        script = "[...document.querySelectorAll('#board button')].find(button => button.textContent.startsWith(arguments[0])).click()"
+        browser.run(script, heading)
+
+    errors = [int(cell.replace(",", "")) for cell in column("errors")]
+    assert errors == sorted(errors)
+    assert len(errors) == 9
+    click("parameters")
+    ascending = [int(cell.replace(",", "")) for cell in column("parameters")]
+    assert ascending == sorted(ascending)
+    assert column("errors") != [f"{count:,}" for count in errors]  # whole rows have moved
+    click("parameters")
+    assert [int(cell.replace(",", "")) for cell in column("parameters")] == ascending[::-1]
+    click("run")
+    assert column("run") == sorted(column("run"))
+
+
+def test_mistakes_of_the_report_can_be_chosen_by_how_many_runs_made_them(browser, finished):
+    browser.open(finished.path / "plots/report.html")
+    script = """const least = document.getElementById('least'); least.value = arguments[0]; least.dispatchEvent(new Event('change'));
+        return [...document.querySelectorAll('.mistake')].filter(card => card.getBoundingClientRect().height > 0).map(card => +card.dataset.wrong)"""
+    every, shared = browser.run(script, "1"), browser.run(script, "5")
+    assert len(every) == browser.run("return document.querySelectorAll('.mistake').length")
+    assert shared
+    assert shared == [number for number in every if number >= 5]
