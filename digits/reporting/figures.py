@@ -17,6 +17,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, PercentFormatter
@@ -81,24 +82,24 @@ def plot_learning_curves(results: list[RunResult], title: str) -> Figure:
 
 def plot_confusion_matrices(results: list[RunResult], class_names: list[str], title: str) -> Figure:
     """A matrix a run: rows are true classes, columns predicted ones, cells are counts. Right answers are left grey."""
+    rotation = 0 if max(map(len, class_names)) < 4 else 90
     figure, axes = grid_of_axes(len(results), n_columns=3, height=3.1)
-    figure.set_layout_engine("none")  # each heat map draws the figure: laying it out once, at the end, is enough
     for result, axis in zip(results, axes, strict=False):
         matrix = result.confusion_matrix
         mistakes = matrix * ~np.eye(len(matrix), dtype=bool)
-        sns.heatmap(
-            mistakes, ax=axis, cmap="Oranges", vmin=0, vmax=max(mistakes.max(), 1), cbar=False, square=True,
-            annot=np.where(matrix, matrix.astype(str), ""), fmt="", annot_kws={"size": 6}, linewidths=0.3, linecolor="#eeeeee",
-            xticklabels=class_names, yticklabels=class_names,
-        )  # fmt: skip
-        for position in range(len(matrix)):
-            axis.add_patch(plt.Rectangle((position, position), 1, 1, facecolor="#e6e6e6", zorder=0.5))
-        axis.collections[0].set_array(np.ma.masked_equal(mistakes, 0))
+        largest = max(mistakes.max(), 1)
+        axis.imshow(np.where(np.eye(len(matrix)), 1, np.nan), cmap="Greys", vmin=0, vmax=6)
+        axis.imshow(np.ma.masked_equal(mistakes, 0), cmap="Oranges", vmin=0, vmax=largest)
+        for (true, predicted), count in np.ndenumerate(matrix):
+            if count:
+                dark = mistakes[true, predicted] > 0.6 * largest
+                axis.text(predicted, true, count, ha="center", va="center", fontsize=6, color="white" if dark else "black")
+        axis.set_xticks(range(len(class_names)), class_names, rotation=rotation)
+        axis.set_yticks(range(len(class_names)), class_names)
         axis.set_title(f"{result.name}: {mistakes.sum():,} errors", fontsize=9)
         axis.set_xlabel("predicted class", fontsize=8)
         axis.set_ylabel("true class", fontsize=8)
         axis.tick_params(labelsize=7, length=0)
-    figure.set_layout_engine("constrained")
     figure.suptitle(f"Confusion matrices, {title}")
     return figure
 
@@ -233,18 +234,20 @@ def plot_reliability(table: pd.DataFrame, results: list[RunResult], title: str) 
 def plot_comparisons(pairs: pd.DataFrame, names: list[str], title: str) -> Figure:
     """A cell for each pair of runs, as `compare_pairs` returns them: who is better, if anyone, and the images that only one got right."""
     size = max(len(names) - 1, 1)
-    figure, axis = plt.subplots(figsize=(WIDTH, 0.55 * size + 2.2))
+    verdicts, texts = np.full((size, size), np.nan), np.full((size, size), "", object)
     for pair in pairs.itertuples():
         column, row = names.index(pair.first), names.index(pair.second) - 1
-        better = FIRST_BETTER if pair.only_first_right > pair.only_second_right else SECOND_BETTER
-        axis.add_patch(plt.Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=better if pair.different else ALIKE, edgecolor="white"))
-        axis.text(column, row - 0.12, f"{pair.only_first_right} : {pair.only_second_right}", ha="center", va="center", fontsize=8)
-        axis.text(column, row + 0.22, format_p_value(pair.p_holm), ha="center", va="center", fontsize=6.5)
-    axis.set(xticks=range(size), yticks=range(size), xlim=(-0.5, size - 0.5), ylim=(size - 0.5, -0.5))
-    axis.set_xticklabels(names[:size], rotation=30, ha="right")
-    axis.set_yticklabels(names[1:] or [""])
+        verdicts[row, column] = pair.different * np.sign(pair.only_first_right - pair.only_second_right)
+        texts[row, column] = f"{pair.only_first_right} : {pair.only_second_right}\n{format_p_value(pair.p_holm)}"
+    figure, axis = plt.subplots(figsize=(WIDTH, 0.55 * size + 2.2))
+    sns.heatmap(
+        verdicts, ax=axis, cmap=ListedColormap([SECOND_BETTER, ALIKE, FIRST_BETTER]), vmin=-1, vmax=1, cbar=False, linewidths=1, annot=texts, fmt="",
+        annot_kws={"size": 7.5, "color": "black"}, xticklabels=names[:size], yticklabels=names[1:] or [""],
+    )  # fmt: skip
+    axis.tick_params(axis="x", labelrotation=30)
+    axis.tick_params(axis="y", labelrotation=0)
+    plt.setp(axis.get_xticklabels(), ha="right")
     axis.tick_params(length=0)
-    axis.spines[:].set_visible(False)
     meanings = {FIRST_BETTER: "the column's run is better", SECOND_BETTER: "the row's run is better", ALIKE: f"no difference at {SIGNIFICANCE:.0%}"}
     handles = [Patch(color=colour, label=meaning) for colour, meaning in meanings.items()]
     axis.legend(handles=handles, loc="upper right", frameon=False, fontsize=8)
@@ -260,17 +263,17 @@ def format_p_value(value: float) -> str:
 
 def plot_first_layer_filters(models: dict[str, Model], title: str, n_filters: int = 16) -> Figure:
     """A row a run: the first filters of its first layer with weights, each scaled by its largest weight; pruned pixels are left grey."""
-    figure, axes = plt.subplots(len(models), n_filters, figsize=(WIDTH, 0.6 * len(models) + 0.7), squeeze=False)
+    figure, axes = plt.subplots(len(models), 1, figsize=(WIDTH, 0.6 * len(models) + 0.7), squeeze=False)
     colours = plt.get_cmap("PuOr").with_extremes(bad="0.8")
-    for (name, model), row in zip(models.items(), axes, strict=True):
-        filters = first_layer_filters(model)
-        for axis in row:
-            axis.set_axis_off()
-        for axis, image in zip(row, filters, strict=False):
+    for axis, (name, model) in zip(axes.flat, models.items(), strict=True):
+        filters = first_layer_filters(model)[:n_filters]
+        for place, image in enumerate(filters):
             largest = np.nanmax(abs(image)) or 1
-            axis.imshow(image, cmap=colours, vmin=-largest, vmax=largest, interpolation="nearest")
-        row[0].text(-0.2, 0.5, name, transform=row[0].transAxes, ha="right", va="center", fontsize=8)
-    figure.suptitle(f"First-layer filters, {title}: the first {n_filters} of each run; orange is negative, purple positive")
+            axis.imshow(image, cmap=colours, vmin=-largest, vmax=largest, interpolation="nearest", extent=(place + 0.06, place + 0.94, 0, 0.88))
+        axis.set(xlim=(0, n_filters), ylim=(0, 0.88))
+        axis.set_axis_off()
+        axis.text(-0.01, 0.5, name, transform=axis.transAxes, ha="right", va="center", fontsize=8)
+    figure.suptitle(f"First-layer filters, {title}\nthe first {n_filters} of each run; orange is negative, purple positive", fontsize=11)
     return figure
 
 
@@ -296,7 +299,7 @@ def plot_pruned_pixels(images: np.ndarray, kept_pixels: list[int], title: str) -
     figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 4.4))
     for axis, name, values in zip(axes, ("mean", "standard deviation"), (images.mean(axis=0), images.std(axis=0)), strict=True):
         shown = axis.imshow(np.ma.masked_array(values, pruned), cmap="gray_r")
-        axis.imshow(np.ma.masked_array(np.ones(pruned.shape), ~pruned), cmap=matplotlib.colors.ListedColormap(["#56B4E9"]))
+        axis.imshow(np.ma.masked_array(np.ones(pruned.shape), ~pruned), cmap=ListedColormap(["#56B4E9"]))
         axis.set(title=f"{name} of the kept pixels", xlabel="column", ylabel="row")
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axis.spines[:].set_visible(True)
