@@ -24,6 +24,7 @@ LIBRARY = f"NumPy {np.__version__}, SciPy {scipy.__version__}"
 FORKS = True
 
 PREDICT_BATCH = 500
+OPTIMIZER_STATE = ("velocity", "m", "v", "t")  # what SGD and Adam remember
 
 # Layer type to layer of the engine, from the layer and the arrays of it that no gradient moves.
 LAYERS = {
@@ -39,7 +40,17 @@ LAYERS = {
 
 
 def fit(
-    architecture: Architecture, weights: Weights, images: np.ndarray, labels: np.ndarray, *, recipe: Recipe, epochs, seed: int, threads: int, recorder
+    architecture: Architecture,
+    weights: Weights,
+    images: np.ndarray,
+    labels: np.ndarray,
+    *,
+    recipe: Recipe,
+    epochs,
+    seed: int,
+    threads: int,
+    recorder,
+    state: dict[str, np.ndarray] | None = None,
 ) -> None:
     network = build(architecture, weights)
     with threadpool_limits(1, user_api="blas"):
@@ -47,20 +58,23 @@ def fit(
         if recipe.optimizer in MINIMIZERS:
             fit_whole(workers, weights, recipe, recorder)
         else:
-            fit_batches(workers, weights, recipe, epochs, seed, recorder)
+            fit_batches(workers, weights, recipe, epochs, seed, recorder, state or {})
         workers.close()
 
 
-def fit_batches(workers: Workers, weights: Weights, recipe: Recipe, epochs, seed: int, recorder) -> None:
+def fit_batches(workers: Workers, weights: Weights, recipe: Recipe, epochs, seed: int, recorder, state: dict[str, np.ndarray]) -> None:
     """Train by mini-batch descent."""
     network = workers.network
     optimizer = Adam(*ADAM) if recipe.optimizer == "adam" else SGD(recipe.momentum or 0.0, recipe.nesterov)
-    for epoch, steps in enumerate(epochs):
+    for name in state.keys() & vars(optimizer).keys():
+        setattr(optimizer, name, state[name].copy() if state[name].ndim else state[name].item())
+    for epoch, steps in enumerate(epochs, start=int(state.get("n_epochs", 0))):
         for number, (samples, learning_rate) in enumerate(steps):
             result = workers.loss_and_gradient(samples, recipe.l2, seed=(seed, epoch, number))
             optimizer.step(network.parameters, result.gradient, learning_rate)
             recorder.step(len(samples), result.loss, result.n_correct)
-        recorder.epoch(read_weights(network, weights))
+        remembered = {name: np.array(value) for name, value in vars(optimizer).items() if name in OPTIMIZER_STATE and value is not None}
+        recorder.epoch(read_weights(network, weights), remembered | {"n_epochs": np.array(epoch + 1)})
 
 
 def fit_whole(workers: Workers, weights: Weights, recipe: Recipe, recorder) -> None:

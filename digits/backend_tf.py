@@ -34,13 +34,25 @@ LAYERS = {
 
 
 def fit(
-    architecture: Architecture, weights: Weights, images: np.ndarray, labels: np.ndarray, *, recipe: Recipe, epochs, seed: int, threads: int, recorder
+    architecture: Architecture,
+    weights: Weights,
+    images: np.ndarray,
+    labels: np.ndarray,
+    *,
+    recipe: Recipe,
+    epochs,
+    seed: int,
+    threads: int,
+    recorder,
+    state: dict[str, np.ndarray] | None = None,
 ) -> None:
     use_threads(threads)
     network = build(architecture, images.shape[1:], seed)
     network.set_weights(list(weights.values()))
     optimizer = build_optimizer(recipe)
     optimizer.build(network.trainable_variables)
+    for name, array in (state or {}).items():
+        state_variables(network, optimizer)[name].assign(array)
     train_steps = compile_steps(network, optimizer, recipe.l2)
     x, y = tf.constant(images), tf.constant(labels)
     for epoch in epochs:
@@ -49,7 +61,8 @@ def fit(
             rates = np.array([step.learning_rate for step in chunk], np.float32)
             loss, n_correct = train_steps(x, y, tf.constant(samples), tf.constant(rates))
             recorder.step(samples.size, float(loss), int(n_correct))
-        recorder.epoch(read_weights(network, weights))
+        now = {name: variable.numpy().copy() for name, variable in state_variables(network, optimizer).items()}
+        recorder.epoch(read_weights(network, weights), now)
 
 
 def predict(architecture: Architecture, weights: Weights, images: np.ndarray, *, threads: int) -> np.ndarray:
@@ -119,3 +132,10 @@ def chunks(epoch: list) -> list[list]:
 
 def read_weights(network: keras.Sequential, names) -> Weights:
     return dict(zip(names, network.get_weights(), strict=True))
+
+
+def state_variables(network: keras.Sequential, optimizer: keras.optimizers.Optimizer) -> dict[str, keras.Variable]:
+    """Return what a training goes on from besides the weights: the optimizer's variables, and the seeds that dropout has come to."""
+    weights = {id(variable) for variable in network.weights}
+    seeds = [variable for variable in network.variables if id(variable) not in weights]
+    return {f"{number}": variable for number, variable in enumerate([*seeds, *optimizer.variables])}

@@ -51,12 +51,24 @@ ROLES = {"W": "weight", "b": "bias", "gamma": "weight", "beta": "bias", "mean": 
 
 
 def fit(
-    architecture: Architecture, weights: Weights, images: np.ndarray, labels: np.ndarray, *, recipe: Recipe, epochs, seed: int, threads: int, recorder
+    architecture: Architecture,
+    weights: Weights,
+    images: np.ndarray,
+    labels: np.ndarray,
+    *,
+    recipe: Recipe,
+    epochs,
+    seed: int,
+    threads: int,
+    recorder,
+    state: dict[str, np.ndarray] | None = None,
 ) -> None:
     torch.set_num_threads(threads)
     torch.manual_seed(seed)  # dropout
     network = build(architecture, weights, images.shape[1:])
     optimizer = build_optimizer(network, recipe)
+    if state:
+        restore_state(optimizer, state)
     x, y = as_tensor(images), torch.from_numpy(labels)
     for epoch in epochs:
         network.train()
@@ -69,7 +81,7 @@ def fit(
             loss.backward()
             optimizer.step()
             recorder.step(len(samples), loss.item(), int((logits.argmax(1) == y[batch]).sum()))
-        recorder.epoch(read_weights(network, weights))
+        recorder.epoch(read_weights(network, weights), read_state(optimizer))
 
 
 @torch.inference_mode()
@@ -127,3 +139,24 @@ def read_weights(network: nn.Sequential, names: Iterable[str]) -> Weights:
     state = network.state_dict()
     tensors = {name: state[torch_name(name)] for name in names}
     return {name: (t.permute(2, 3, 1, 0) if t.ndim == 4 else t.t()).numpy().copy() for name, t in tensors.items()}
+
+
+def read_state(optimizer: torch.optim.Optimizer) -> dict[str, np.ndarray]:
+    """Return a copy of what the optimizer remembers of each parameter, by "number.name", and the state of PyTorch's random generator."""
+    remembered = optimizer.state_dict()["state"]
+    state = {f"{number}.{name}": tensor.numpy().copy() for number, tensors in remembered.items() for name, tensor in tensors.items()}
+    return state | {"generator": torch.get_rng_state().numpy().copy()}
+
+
+def restore_state(optimizer: torch.optim.Optimizer, state: dict[str, np.ndarray]) -> None:
+    """Set what `read_state` returned."""
+    torch.set_rng_state(torch.from_numpy(state["generator"]))
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    remembered: dict[int, dict[str, torch.Tensor]] = {}
+    for key in state.keys() - {"generator"}:
+        number, name = key.split(".")
+        tensor = torch.from_numpy(state[key])
+        if tensor.ndim:  # in the memory layout of the parameter: the fused Adam goes through both as they lie
+            tensor = torch.empty_like(parameters[int(number)]).copy_(tensor)
+        remembered.setdefault(int(number), {})[name] = tensor
+    optimizer.load_state_dict({"state": remembered, "param_groups": optimizer.state_dict()["param_groups"]})

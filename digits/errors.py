@@ -18,5 +18,5 @@ def one_line_errors() -> Iterator[None]:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
-        print("stopped; run `dvc repro` to go on from the last finished stage", file=sys.stderr)
+        print("stopped; `dvc repro` goes on: after the last finished stage, and within a training after its last finished epoch", file=sys.stderr)
         sys.exit(130)

@@ -6,7 +6,7 @@ the rest (safetensors writes several keys in random order, so one holds all). Re
 
 import json
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import ValidationError
@@ -42,6 +42,10 @@ class Model:
         self.description = description
         self.weights = weights
 
+    def describe(self) -> dict[str, Any]:
+        """Return the description as JSON has it, layers as params.yaml has them."""
+        return self.description.model_dump() | {"architecture": [layer.as_data() for layer in self.description.architecture]}
+
     def count_parameters(self) -> int:
         return count_parameters(self.description.architecture, self.description.input_shape)
 
@@ -64,10 +68,8 @@ def input_shape(pixels: str, preprocessing: Preprocessing) -> Shape:
 
 
 def write_model(path: Path, model: Model) -> None:
-    description = model.description.model_dump()
-    description["architecture"] = [layer.as_data() for layer in model.description.architecture]
     with rewritten(path) as partial:
-        save_file(model.weights, partial, metadata={"digits": json.dumps(description)})
+        save_file(model.weights, partial, metadata={"digits": json.dumps(model.describe())})
 
 
 def read_model(path: Path) -> Model:

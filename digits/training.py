@@ -2,9 +2,11 @@
 
 A back end is a module with two functions, arrays in and arrays out,
 
-    fit(architecture, weights, images, labels, recipe=, epochs=, seed=, threads=, recorder=)
-        Train from the initial `weights` on images (n, *input_shape) and labels, int64 (n,): one update for each step of `epochs`
-        (see digits/batches.py). Tell the recorder of each step, and hand it the weights after each epoch. Arguments stay as they are.
+    fit(architecture, weights, images, labels, recipe=, epochs=, seed=, threads=, recorder=, state=)
+        Train from `weights` on images (n, *input_shape) and labels, int64 (n,): one update for each step of `epochs` (see
+        digits/batches.py). Tell the recorder of each step, and hand it after each epoch the weights and, as named arrays, all else that
+        the rest depends on: what the optimizer remembers, where random generators are. `state` is None, or such arrays of an earlier
+        fit, whose weights are `weights` and whose epochs come before `epochs`. Arguments stay as they are.
     predict(architecture, weights, images, threads=)
         Return the probabilities of the classes, float32 (n, n_classes); rows sum to 1.
 
@@ -23,6 +25,7 @@ from tqdm import tqdm
 
 from digits.architecture import Weights
 from digits.batches import plan_epochs
+from digits.checkpoint import Checkpoint, Progress, State, training_key
 from digits.data.inputs import Preprocessing
 from digits.errors import InputError, one_line_errors
 from digits.files import read_json, read_split, write_json, write_table
@@ -34,6 +37,7 @@ from digits.weights import initial_weights
 
 DATA = Path("data/processed")
 MODELS = Path("models")
+CHECKPOINTS = Path("checkpoints")
 
 Split = tuple[np.ndarray, np.ndarray]
 
@@ -45,15 +49,24 @@ class Recorder:
     moved, with dropout on. Validation loss and accuracy are taken after the epoch, with the clock stopped.
     """
 
-    def __init__(self, name: str, n_epochs: int, n_samples: int, measure: Callable[[Weights], tuple[float, float]]):
-        """`measure` returns loss and accuracy on the validation split."""
-        self.name, self.n_epochs, self.n_samples, self.measure = name, n_epochs, n_samples, measure
-        self.history: list[dict] = []
-        self.weights: Weights = {}
-        self.train_seconds = 0.0
+    def __init__(
+        self,
+        name: str,
+        n_epochs: int,
+        n_samples: int,
+        measure: Callable[[Weights], tuple[float, float]],
+        checkpoint: Checkpoint | None = None,
+        progress: Progress | None = None,
+    ):
+        """`measure` returns loss and accuracy on the validation split; a checkpoint is kept up to date; progress is what to go on from."""
+        self.name, self.n_epochs, self.n_samples, self.measure, self.checkpoint = name, n_epochs, n_samples, measure, checkpoint
+        self.history: list[dict] = list(progress.history) if progress else []
+        self.weights: Weights = progress.weights if progress else {}
+        self.train_seconds = progress.train_seconds if progress else 0.0
         self.seen = self.correct = 0
         self.loss = 0.0
-        self.bar = tqdm(total=n_epochs * n_samples, desc=name, unit="img", unit_scale=True, disable=None, leave=False)
+        done = len(self.history) // 2 * n_samples
+        self.bar = tqdm(total=n_epochs * n_samples, initial=done, desc=name, unit="img", unit_scale=True, disable=None, leave=False)
         self.started = time.perf_counter()
 
     def step(self, n_samples: int, loss: float, n_correct: int) -> None:
@@ -64,8 +77,8 @@ class Recorder:
         self.bar.set_postfix(loss=f"{self.loss / self.seen:.4f}", accuracy=f"{self.correct / self.seen:.4f}", refresh=False)
         self.bar.update(n_samples)
 
-    def epoch(self, weights: Weights) -> None:
-        """Note the end of an epoch: add train and validation measures to the history."""
+    def epoch(self, weights: Weights, state: State | None = None) -> None:
+        """Note the end of an epoch: add train and validation measures to the history, and where there is a state, save a checkpoint."""
         self.train_seconds += time.perf_counter() - self.started
         self.weights = weights
         number = len(self.history) // 2 + 1
@@ -75,6 +88,8 @@ class Recorder:
         validation = self.measure(weights)
         for split, (loss, accuracy) in {"train": train, "validation": validation}.items():
             self.history.append({"epoch": number, "split": split, "loss": loss, "accuracy": accuracy})
+        if self.checkpoint and state is not None:
+            self.checkpoint.save(Progress(self.history, self.train_seconds, weights, state))
         self.bar.clear()
         print(
             f"{self.name} epoch {number}/{self.n_epochs}: loss {train[0]:.4f} accuracy {train[1]:.4f}, "
@@ -87,9 +102,19 @@ class Recorder:
 
 
 def train(
-    backend: ModuleType, framework: str, run: str, params: Params, preprocessing: Preprocessing, train_split: Split, validation_split: Split
+    backend: ModuleType,
+    framework: str,
+    run: str,
+    params: Params,
+    preprocessing: Preprocessing,
+    train_split: Split,
+    validation_split: Split,
+    checkpoint_path: Path | None = None,
 ) -> tuple[Model, Recorder]:
-    """Return the trained model and the record of its training. A split is (normalised images (n, 28, 28), labels (n,))."""
+    """Return the trained model and the record of its training. A split is (normalised images (n, 28, 28), labels (n,)).
+
+    Where there is a checkpoint path, the training goes on from the checkpoint that lies there, if it is this training's.
+    """
     recipe = params.recipe(framework, run)
     description = Description(
         framework=framework, run=run, architecture=params.architectures[recipe.architecture], pixels=recipe.pixels, preprocessing=preprocessing
@@ -102,11 +127,28 @@ def train(
     def measure(weights: Weights) -> tuple[float, float]:
         return loss_and_accuracy(backend.predict(architecture, weights, validation_images, threads=params.threads), validation_labels)
 
-    recorder = Recorder(f"{framework}/{run}", recipe.epochs, len(images), measure)
-    epochs = plan_epochs(recipe, len(images), params.seed)
-    backend.fit(
-        architecture, model.weights, images, labels, recipe=recipe, epochs=epochs, seed=params.seed, threads=params.threads, recorder=recorder
-    )
+    checkpoint = progress = None
+    if checkpoint_path:
+        settings = [model.describe(), recipe.model_dump(), params.seed, params.threads, backend.LIBRARY, describe_machine()]
+        checkpoint = Checkpoint(checkpoint_path, training_key(settings, *train_split, *validation_split))
+        progress = checkpoint.load()
+    n_done = len(progress.history) // 2 if progress else 0
+    if n_done:
+        print(f"{framework}/{run}: goes on after epoch {n_done} of {recipe.epochs}", file=sys.stderr)
+    recorder = Recorder(f"{framework}/{run}", recipe.epochs, len(images), measure, checkpoint, progress)
+    if n_done < recipe.epochs:
+        backend.fit(
+            architecture,
+            progress.weights if progress else model.weights,
+            images,
+            labels,
+            recipe=recipe,
+            epochs=plan_epochs(recipe, len(images), params.seed, n_done),
+            seed=params.seed,
+            threads=params.threads,
+            recorder=recorder,
+            state=progress.state if progress else None,
+        )
     recorder.bar.close()
     return Model(description, recorder.weights), recorder
 
@@ -129,10 +171,14 @@ def run_stage(backend: ModuleType, framework: str) -> None:
         run = parser.parse_args().run
         params.recipe(framework, run)
         preprocessing = Preprocessing(**read_json(DATA / "preprocessing.json"))
-        model, recorder = train(backend, framework, run, params, preprocessing, read_split(DATA / "train"), read_split(DATA / "validation"))
+        checkpoint = CHECKPOINTS / framework / f"{run}.safetensors"
+        model, recorder = train(
+            backend, framework, run, params, preprocessing, read_split(DATA / "train"), read_split(DATA / "validation"), checkpoint
+        )
         folder = MODELS / framework / run
         write_table(folder / "history.csv", recorder.history)
         write_model(folder / "model.safetensors", model)
         cost = {"train_seconds": round(recorder.train_seconds, 3), "peak_memory_bytes": peak_memory_bytes(backend.FORKS)}
         setting = {"seed": params.seed, "threads": params.threads, "library": backend.LIBRARY, **describe_machine()}
         write_json(MODELS / "times" / framework / f"{run}.json", cost | setting)
+        checkpoint.unlink(missing_ok=True)

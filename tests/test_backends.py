@@ -174,6 +174,48 @@ def test_fit_gives_the_same_bytes_again_dropout_included(backend, images, labels
     assert all(first.weights[name].tobytes() == again.weights[name].tobytes() for name in weights)
 
 
+class StateRecorder(Recorder):
+    """Keeps weights and state as they stand after each epoch."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.kept: list[tuple[Weights, dict]] = []
+
+    def epoch(self, weights, state=None):
+        super().epoch(weights, state)
+        self.kept.append((weights, state))
+
+
+@every_backend
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        SGD.model_copy(update={"epochs": 4, "momentum": 0.9, "nesterov": True, "learning_rate": 0.1, "schedule": "one_cycle"}),
+        SGD.model_copy(update={"epochs": 4, "optimizer": "adam", "momentum": None, "learning_rate": 0.01, "schedule": "cosine"}),
+        SGD.model_copy(update={"epochs": 4}),
+    ],
+    ids=["nesterov", "adam", "plain"],
+)
+@pytest.mark.parametrize("n_done", [1, 3])
+def test_training_that_goes_on_from_its_state_ends_with_the_same_bytes(backend, recipe, n_done, images, labels):
+    weights = weights_of(ALL_LAYERS)
+    options = {"recipe": recipe, "seed": 0, "threads": THREADS}
+
+    def run(start: Weights, state: dict | None, n_done: int) -> StateRecorder:
+        recorder = StateRecorder("test", recipe.epochs, len(images), lambda _: (0.0, 0.0))
+        epochs = plan_epochs(recipe, len(images), 0, n_done)
+        backend.fit(ALL_LAYERS, start, images, labels, epochs=epochs, recorder=recorder, state=state, **options)
+        return recorder
+
+    whole = run(weights, None, 0)
+    rest = run(*whole.kept[n_done - 1], n_done)
+    assert len(rest.history) == 2 * (recipe.epochs - n_done)
+    assert [row["loss"] for row in rest.history] == [row["loss"] for row in whole.history[2 * n_done :]]
+    for (mine, my_state), (theirs, their_state) in zip(rest.kept, whole.kept[n_done:], strict=True):
+        assert all(mine[name].tobytes() == theirs[name].tobytes() for name in theirs)
+        assert all(my_state[name].tobytes() == their_state[name].tobytes() for name in their_state)
+
+
 @every_backend
 def test_dropout_depends_on_the_seed(backend, images, labels):
     architecture = parse("flatten", {"dropout": {"rate": 0.5}}, {"dense": {"units": 10}})

@@ -1,0 +1,71 @@
+"""Checkpoints: how far a training has come, so that one that was killed goes on after its last finished epoch, to the same bytes.
+
+They lie outside DVC's outputs, which DVC removes before a stage runs. A checkpoint is good only for the training that made it: its key
+stands for everything that the result depends on, and one with another key is not looked at.
+"""
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from digits.architecture import Weights
+from digits.files import rewritten
+
+State = dict[str, np.ndarray]
+
+
+class Progress(NamedTuple):
+    """A training after a finished epoch: its history so far, its seconds, the weights, and a back end's own state."""
+
+    history: list[dict[str, Any]]
+    train_seconds: float
+    weights: Weights
+    state: State
+
+
+class Checkpoint:
+    """The file that holds the latest progress of the training with this key."""
+
+    def __init__(self, path: Path, key: str):
+        self.path, self.key = path, key
+
+    def save(self, progress: Progress) -> None:
+        """Replace what the file holds, at once or not at all."""
+        arrays = {f"weights/{name}": array for name, array in progress.weights.items()}
+        arrays |= {f"state/{name}": array for name, array in progress.state.items()}
+        record = {"key": self.key, "history": progress.history, "train_seconds": progress.train_seconds}
+        with rewritten(self.path) as partial:
+            save_file({name: np.array(array, order="C") for name, array in arrays.items()}, partial, metadata={"digits": json.dumps(record)})
+
+    def load(self) -> Progress | None:
+        """Return the progress of the training with this key; None where there is none, or none that can be read."""
+        try:
+            with safe_open(self.path, framework="numpy") as file:
+                record = json.loads((file.metadata() or {}).get("digits", "{}"))
+                if record.get("key") != self.key:
+                    return None
+                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
+        except (OSError, SafetensorError, ValueError):
+            return None
+        weights, state = (
+            {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)} for prefix in ("weights/", "state/")
+        )
+        return Progress(record["history"], record["train_seconds"], weights, state)
+
+
+def training_key(settings: Any, *arrays: np.ndarray) -> str:
+    """Return a digest of all that a training's result depends on: settings (as JSON), data, and the project's code as it is loaded."""
+    digest = hashlib.sha256(json.dumps(settings).encode())
+    for array in arrays:
+        digest.update(f"{array.dtype} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    files = {str(module.__file__) for name, module in sys.modules.items() if name.split(".")[0] == "digits" and getattr(module, "__file__", None)}
+    for file in sorted(files):
+        digest.update(Path(file).read_bytes())
+    return digest.hexdigest()
