@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup run plots page test lint prune readme bench
+.PHONY: help setup run plots page test lint lock prune readme bench
 
 PYTHON ?= python3
 VENV := .venv
@@ -35,6 +35,16 @@ lint: setup  ## check style and types
 	ruff check .
 	ruff format --check .
 	mypy digits stages
+
+# One resolution for all, and of it what each part needs: a stage depends on its own part. The CUDA packages that PyTorch's build for GPUs brings
+# are left out: it pins them itself, and its build for the CPU has none.
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate
+lock: setup  ## renew requirements/*.txt, the pins of all packages that those in requirements/*.in bring with them
+	$(COMPILE) --upgrade requirements/dev.in --output-file requirements/dev.txt
+	for part in base pipeline plots tf torch; do \
+		$(COMPILE) --constraints requirements/dev.txt requirements/$$part.in --output-file requirements/$$part.txt || exit 1; \
+	done
+	sed -i.bak -E '/^(cuda|nvidia|triton)/d' requirements/*.txt && rm requirements/*.bak
 
 readme: setup  ## write the measured figures into README.md
 	python -m digits.readme
