@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup run plots page test lint lock prune readme bench
+.PHONY: help setup run plots page test lint lock prune readme bench verify
 
 PYTHON ?= python3
 VENV := .venv
@@ -52,6 +52,9 @@ readme: setup  ## write the measured figures into README.md
 bench: setup  ## time the whole pipeline from an empty cache, and race the engine against the frameworks
 	python -m benchmarks.pipeline
 	python -m benchmarks.engine
+
+verify: setup  ## run what is committed again from nothing in a temporary clone, and compare every output's bytes
+	python -m digits.verify
 
 prune: setup  ## remove what runs that are no longer in params.yaml left behind
 	python -m digits.prune

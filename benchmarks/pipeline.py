@@ -6,11 +6,9 @@ Clones what is committed; writes benchmarks/pipeline.json: seconds a stage, whic
 resident set of any process, and the machine.
 """
 
-import os
 import resource
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -18,15 +16,13 @@ from digits.errors import InputError, one_line_errors
 from digits.files import write_json
 from digits.machine import describe_machine
 from digits.params import load_params
+from digits.verify import fresh_clone
 
 RESULT = Path("benchmarks/pipeline.json")
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        subprocess.run(["git", "clone", "--quiet", ".", folder], check=True)
-        mirror = os.environ.get("DIGITS_MIRROR", "")
-        environment = os.environ | ({"DIGITS_MIRROR": str(Path(mirror).resolve())} if mirror and "://" not in mirror else {})
+    with fresh_clone() as (folder, environment):
         started = time.perf_counter()
         seconds_by_stage = time_stages(folder, environment)
         total = time.perf_counter() - started
@@ -48,7 +44,7 @@ def main() -> None:
     print(f"{total:.0f} s from an empty cache, {no_op:.1f} s with nothing to do, {peak / 2**20:.0f} MiB at most")
 
 
-def time_stages(folder: str, environment: dict[str, str]) -> dict[str, float]:
+def time_stages(folder: Path, environment: dict[str, str]) -> dict[str, float]:
     """Run `dvc repro` in `folder` and return the seconds from each stage's start to the next one's; "DVC" is before the first."""
     with subprocess.Popen(["dvc", "repro"], cwd=folder, env=environment, stdout=subprocess.PIPE, text=True) as process:
         seconds, stage, started = {}, "DVC", time.perf_counter()
