@@ -6,12 +6,12 @@ written is then brought into MNIST's form, as http://yann.lecun.com/exdb/mnist/ 
 kept, with grey edges, and placed in a field of 28 x 28 by its centre of mass; training and test are by different writers. No image of MNIST
 or of any other data set was used: the shapes and the spreads below are estimates of how people write.
 
-Control points are (x, y) in tenths of a digit's height: x to the right, y down from the top at 0 to the base line at 10. Curves are
+Control points are written x,y in tenths of a digit's height: x to the right, y down from the top at 0 to the base line at 10. Curves are
 float32 (n, m, 2), in heights, then in pixels; n counts images, m the points along the pen's way.
 """
 
 from itertools import pairwise
-from math import ceil, hypot
+from math import ceil
 from typing import NamedTuple
 
 import numpy as np
@@ -22,114 +22,105 @@ TRAIN_COUNTS = (5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949)
 TEST_COUNTS = (980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009)
 FIELD, BOX = 28, 20
 
-Stroke = list[tuple[float, float]]
-
 
 class Allograph(NamedTuple):
-    """One way of writing a digit: how common it is among the digit's allographs, and its strokes. A point given twice is a corner."""
+    """One way of writing a digit: how common it is, against the digit's other ones, and the path of the pen.
+
+    A path is "x,y x,y ...". At a bar the pen is lifted; a point given twice is a corner.
+    """
 
     share: float
-    strokes: list[Stroke]
+    path: str
+
+    @property
+    def strokes(self) -> list[np.ndarray]:
+        """The control points of each stroke, float32 (n_points, 2), in heights."""
+        return [np.array([point.split(",") for point in stroke.split()], np.float32) / 10 for stroke in self.path.split("|")]
 
 
 ALLOGRAPHS: dict[int, dict[str, Allograph]] = {
     0: {
-        "oval": Allograph(4, [[(3.2, 0), (1, 1.5), (0, 5), (1, 8.6), (3, 10), (5.2, 8.6), (6.2, 5), (5.2, 1.5), (3.2, 0)]]),
-        "circle": Allograph(3, [[(4.5, 0.2), (1.5, 1.2), (0, 5), (1.5, 8.8), (4.7, 10), (8, 8.6), (9, 5), (7.8, 1.5), (4.5, 0.2)]]),
-        "curl": Allograph(2, [[(6, 1.4), (3.5, 0.6), (1, 2.5), (0, 6), (1.2, 9.2), (3.8, 10), (6.2, 7.8), (6.8, 4), (5, 0.6), (2.6, 0), (2, 1.4)]]),
-        "open": Allograph(1, [[(3.6, 0.4), (1.2, 2), (0, 5.4), (1, 9), (3.2, 10), (5.4, 8.4), (6.2, 5), (5.6, 2), (4.6, 0.6)]]),
-        "pointed": Allograph(1, [[(3.6, 0), (1.4, 2.2), (0, 6), (1, 9.2), (3.2, 10), (5.2, 8.8), (6, 6), (5.2, 2.4), (3.4, 0)]]),
+        "oval": Allograph(4, "3.2,0 1,1.5 0,5 1,8.6 3,10 5.2,8.6 6.2,5 5.2,1.5 3.2,0"),
+        "circle": Allograph(3, "4.5,0.2 1.5,1.2 0,5 1.5,8.8 4.7,10 8,8.6 9,5 7.8,1.5 4.5,0.2"),
+        "curl": Allograph(2, "6,1.4 3.5,0.6 1,2.5 0,6 1.2,9.2 3.8,10 6.2,7.8 6.8,4 5,0.6 2.6,0 2,1.4"),
+        "open": Allograph(1, "3.6,0.4 1.2,2 0,5.4 1,9 3.2,10 5.4,8.4 6.2,5 5.6,2 4.6,0.6"),
+        "pointed": Allograph(1, "3.6,0 1.4,2.2 0,6 1,9.2 3.2,10 5.2,8.8 6,6 5.2,2.4 3.4,0"),
+        "slashed": Allograph(0.4, "3.2,0 1,1.5 0,5 1,8.6 3,10 5.2,8.6 6.2,5 5.2,1.5 3.2,0 | 6.6,0.6 3.2,5 -0.4,9.6"),
+        "lead-out": Allograph(0.7, "3.8,1 1.4,1.6 0,5 0.8,8.8 3,10 5.4,8.4 6,5 5,2.2 3.4,1 4.4,0.2 6.2,0"),
     },
     1: {
-        "bar": Allograph(6, [[(0, 0), (0, 3.3), (0, 6.7), (0, 10)]]),
-        "flag": Allograph(2, [[(0, 2.4), (1.2, 1.3), (2.2, 0), (2.2, 0), (2.2, 5), (2.2, 10)]]),
-        "flag and foot": Allograph(1.5, [[(0, 2.2), (1.2, 1.2), (2.4, 0), (2.4, 0), (2.4, 5), (2.4, 9.8)], [(0, 10), (2.4, 9.9), (5, 9.8)]]),
-        "foot": Allograph(0.5, [[(2, 0), (2, 5), (2, 9.8)], [(0, 10), (2, 9.9), (4.2, 9.8)]]),
+        "bar": Allograph(6, "0,0 0,5 0,10"),
+        "flag": Allograph(2, "0,2.4 1.2,1.3 2.2,0 2.2,0 2.2,5 2.2,10"),
+        "flag and foot": Allograph(1.5, "0,2.2 1.2,1.2 2.4,0 2.4,0 2.4,5 2.4,9.8 | 0,10 2.4,9.9 5,9.8"),
+        "foot": Allograph(0.5, "2,0 2,5 2,9.8 | 0,10 2,9.9 4.2,9.8"),
     },
     2: {
-        "angle": Allograph(3, [[(0, 2.4), (1, 0.6), (3, 0), (5, 0.9), (5.4, 3), (4, 5.8), (0, 9.8), (0, 9.8), (3.2, 9.8), (6.6, 9.8)]]),
-        "loop": Allograph(
-            3, [[(0.4, 2), (2, 0.3), (4.2, 0.4), (5.2, 2.8), (4, 6.2), (1.8, 9), (0.3, 9.6), (0.2, 8.2), (2, 8), (4.4, 9.4), (6.8, 9.6)]]
-        ),
-        "big loop": Allograph(
-            1, [[(0.8, 1.6), (2.8, 0), (5, 1), (5, 4), (3.4, 7.6), (1.2, 9.8), (-0.4, 8.8), (0.6, 7), (2.8, 7.6), (4.6, 9.6), (7.2, 9)]]
-        ),
-        "hook": Allograph(
-            2, [[(1.2, 2.6), (0.4, 1.8), (1.6, 0.3), (4, 0.2), (5.4, 2), (4.6, 5), (2, 8.2), (0.6, 9.6), (1.6, 9.8), (4, 9.4), (6.4, 9.6)]]
-        ),
-        "flat": Allograph(1, [[(0, 0.8), (2.4, 0), (5, 0.8), (5, 2.8), (2.4, 6), (0, 8.8), (0, 8.8), (3.6, 9), (7.4, 9.8)]]),
+        "angle": Allograph(3, "0,2.4 1,0.6 3,0 5,0.9 5.4,3 4,5.8 0,9.8 0,9.8 3.2,9.8 6.6,9.8"),
+        "loop": Allograph(3, "0.4,2 2,0.3 4.2,0.4 5.2,2.8 4,6.2 1.8,9 0.3,9.6 0.2,8.2 2,8 4.4,9.4 6.8,9.6"),
+        "big loop": Allograph(1, "0.8,1.6 2.8,0 5,1 5,4 3.4,7.6 1.2,9.8 -0.4,8.8 0.6,7 2.8,7.6 4.6,9.6 7.2,9"),
+        "hook": Allograph(2, "1.2,2.6 0.4,1.8 1.6,0.3 4,0.2 5.4,2 4.6,5 2,8.2 0.6,9.6 1.6,9.8 4,9.4 6.4,9.6"),
+        "flat": Allograph(1, "0,0.8 2.4,0 5,0.8 5,2.8 2.4,6 0,8.8 0,8.8 3.6,9 7.4,9.8"),
+        "drooping": Allograph(2, "0.4,1.8 2.2,0 4.6,0.6 5,3 3.2,6.4 1,8.6 -0.4,8.2 0.6,6.8 3,7.4 5,9 7,10"),
+        "wide loop": Allograph(1, "0.6,1.8 2.6,0 5,0.8 5.4,3.8 3.8,7.4 1.4,9.6 -0.6,9 -0.4,7 1.8,6.4 4,8.2 7.4,10"),
     },
     3: {
-        "round": Allograph(5, [[(0, 1.6), (2.4, 0), (4.8, 1.4), (4.4, 3.6), (2, 4.7), (2, 4.7), (4.8, 5.6), (5.6, 7.8), (3.2, 10), (0, 8.8)]]),
-        "smooth": Allograph(2, [[(0.2, 1), (2.8, 0), (4.8, 1.4), (4, 3.8), (3.2, 4.8), (4.4, 5.8), (5.4, 7.8), (3.4, 9.8), (0, 9.4)]]),
-        "loop": Allograph(
-            1.5, [[(0.2, 1.2), (2.8, 0), (4.8, 1.6), (3.4, 4.2), (1.6, 5), (1.4, 4.2), (3, 4.4), (5.2, 6), (5.4, 8.4), (3, 10), (0, 9)]]
-        ),
-        "flat top": Allograph(1, [[(0, 0.3), (2.6, 0.2), (5.2, 0), (5.2, 0), (2.2, 4), (2.2, 4), (4.8, 5), (5.6, 7.4), (3.4, 10), (0, 9)]]),
+        "round": Allograph(5, "0,1.6 2.4,0 4.8,1.4 4.4,3.6 2,4.7 2,4.7 4.8,5.6 5.6,7.8 3.2,10 0,8.8"),
+        "smooth": Allograph(2, "0.2,1 2.8,0 4.8,1.4 4,3.8 3.2,4.8 4.4,5.8 5.4,7.8 3.4,9.8 0,9.4"),
+        "loop": Allograph(1.5, "0.2,1.2 2.8,0 4.8,1.6 3.4,4.2 1.6,5 1.4,4.2 3,4.4 5.2,6 5.4,8.4 3,10 0,9"),
+        "flat top": Allograph(1, "0,0.3 2.6,0.2 5.2,0 5.2,0 2.2,4 2.2,4 4.8,5 5.6,7.4 3.4,10 0,9"),
+        "hooked": Allograph(1.5, "0,1.8 2.2,0 4.6,1.2 4.2,3.6 2,4.6 2,4.6 4.8,5.6 5.4,7.8 3.4,10 1,9.6 0,7.8"),
+        "long tail": Allograph(1, "0.6,1 2.8,0 4.6,1 4,3 2,4.2 2,4.2 4.2,5 4.6,7.2 2.4,9.2 -1.6,10"),
     },
     4: {
-        "open": Allograph(4, [[(0.8, 0), (0.2, 3), (0, 5.8), (0, 5.8), (3.2, 5.8), (6.2, 5.6)], [(5, 0.3), (4.8, 5), (4.6, 10)]]),
-        "cup": Allograph(3, [[(0.4, 0), (0, 3), (1.2, 5.2), (3.6, 5), (5.2, 3.6)], [(5.6, 0), (5.2, 5), (4.8, 10)]]),
-        "closed": Allograph(2, [[(4.6, 0), (2.2, 3.2), (0, 6.4), (0, 6.4), (3.4, 6.5), (7, 6.3)], [(4.6, 0.2), (4.6, 5), (4.6, 10)]]),
-        "one stroke": Allograph(1, [[(0.8, 0.4), (0, 3.6), (0.4, 5.2), (3, 5), (5, 3), (5.8, 0.2), (5.8, 0.2), (5.2, 5), (4.8, 10)]]),
-        "peaked": Allograph(1, [[(5, 0.2), (2.4, 1.8), (0.2, 4.4), (0.6, 5.6), (3, 5.4), (5.2, 4.6)], [(5.4, 0), (5, 5), (4.6, 10)]]),
+        "open": Allograph(4, "0.8,0 0.2,3 0,5.8 0,5.8 3.2,5.8 6.2,5.6 | 5,0.3 4.8,5 4.6,10"),
+        "cup": Allograph(3, "0.4,0 0,3 1.2,5.2 3.6,5 5.2,3.6 | 5.6,0 5.2,5 4.8,10"),
+        "closed": Allograph(2, "4.6,0 2.2,3.2 0,6.4 0,6.4 3.4,6.5 7,6.3 | 4.6,0.2 4.6,5 4.6,10"),
+        "one stroke": Allograph(1, "0.8,0.4 0,3.6 0.4,5.2 3,5 5,3 5.8,0.2 5.8,0.2 5.2,5 4.8,10"),
+        "peaked": Allograph(1, "5,0.2 2.4,1.8 0.2,4.4 0.6,5.6 3,5.4 5.2,4.6 | 5.4,0 5,5 4.6,10"),
     },
     5: {
-        "bar": Allograph(
-            4,
-            [
-                [(1.4, 0.2), (1.1, 2.2), (0.8, 4.4), (0.8, 4.4), (3.2, 3.8), (5.4, 5.6), (5.2, 8.4), (3, 10), (0, 9.2)],
-                [(1.4, 0.2), (3.8, 0.1), (6.4, 0)],
-            ],
-        ),
-        "one stroke": Allograph(
-            3, [[(6.2, 0), (3.8, 0.1), (1.4, 0.4), (1.4, 0.4), (0.8, 4.2), (0.8, 4.2), (3.2, 3.8), (5.2, 5.6), (5, 8.4), (2.8, 10), (0, 9.2)]]
-        ),
-        "rounded": Allograph(2, [[(6, 0.2), (3.2, 0.3), (1.4, 2), (2.2, 4.2), (4.4, 5.6), (5.2, 7.8), (3.6, 9.8), (0, 9.4)]]),
-        "loose bar": Allograph(
-            1, [[(1.2, 1.4), (0.8, 3), (0.8, 4.8), (3, 4.6), (4.8, 6.2), (4.6, 8.8), (2.4, 10), (0, 9.4)], [(2, 0.8), (4.8, 0.4), (7.6, 0)]]
-        ),
+        "bar": Allograph(4, "1.4,0.2 1.1,2.2 0.8,4.4 0.8,4.4 3.2,3.8 5.4,5.6 5.2,8.4 3,10 0,9.2 | 1.4,0.2 3.8,0.1 6.4,0"),
+        "one stroke": Allograph(3, "6.2,0 3.8,0.1 1.4,0.4 1.4,0.4 0.8,4.2 0.8,4.2 3.2,3.8 5.2,5.6 5,8.4 2.8,10 0,9.2"),
+        "rounded": Allograph(2, "6,0.2 3.2,0.3 1.4,2 2.2,4.2 4.4,5.6 5.2,7.8 3.6,9.8 0,9.4"),
+        "loose bar": Allograph(1, "1.2,1.4 0.8,3 0.8,4.8 3,4.6 4.8,6.2 4.6,8.8 2.4,10 0,9.4 | 2,0.8 4.8,0.4 7.6,0"),
+        "big bowl": Allograph(2, "5.6,0.2 3.4,0.2 1.6,0.4 1.6,0.4 1,3.4 1,3.4 4,3 6.4,5 6,8.4 3.2,10 0.6,9.2 -0.4,7.6"),
+        "long bar": Allograph(1, "2.2,2 1.6,3.6 1.2,5 1.2,5 3.4,5 4.4,7 3,9.4 0,10 | 2.2,2 5.6,1 9,0"),
     },
     6: {
-        "straight": Allograph(3, [[(4.2, 0), (1.6, 3.2), (0, 7), (1.2, 9.6), (3.4, 9.8), (4.8, 7.8), (3.8, 5.9), (1.8, 6.2), (0.4, 8)]]),
-        "curved": Allograph(3, [[(4.8, 0.4), (2.4, 1), (0.6, 4), (0, 7.2), (1.4, 9.8), (4, 9.6), (5.2, 7.4), (4, 5.6), (1.8, 6), (0.4, 7.8)]]),
-        "spiral": Allograph(1.5, [[(3.6, 0), (1.2, 3), (0, 7), (1.4, 9.8), (4.4, 9.8), (6, 7.8), (4.8, 6.2), (2.8, 6.8), (2.2, 8.4)]]),
-        "small loop": Allograph(1, [[(3, 0), (1, 3.4), (0, 7.4), (0.8, 9.8), (2.6, 9.6), (3.2, 8), (2, 7), (0.4, 8.2)]]),
-        "wide": Allograph(1, [[(6, 0.4), (2.8, 1.8), (0.4, 5), (0.6, 8.6), (3.6, 10), (6.6, 8.8), (6.4, 6.4), (4, 5.6), (1, 7)]]),
+        "straight": Allograph(3, "4.2,0 1.6,3.2 0,7 1.2,9.6 3.4,9.8 4.8,7.8 3.8,5.9 1.8,6.2 0.4,8"),
+        "curved": Allograph(3, "4.8,0.4 2.4,1 0.6,4 0,7.2 1.4,9.8 4,9.6 5.2,7.4 4,5.6 1.8,6 0.4,7.8"),
+        "spiral": Allograph(1.5, "3.6,0 1.2,3 0,7 1.4,9.8 4.4,9.8 6,7.8 4.8,6.2 2.8,6.8 2.2,8.4"),
+        "small loop": Allograph(1, "3,0 1,3.4 0,7.4 0.8,9.8 2.6,9.6 3.2,8 2,7 0.4,8.2"),
+        "wide": Allograph(1, "6,0.4 2.8,1.8 0.4,5 0.6,8.6 3.6,10 6.6,8.8 6.4,6.4 4,5.6 1,7"),
+        "round": Allograph(1.5, "2.6,0 0.8,2.6 0,6 1,9 4,10 7,8.6 7.6,6 5.4,4.6 3,5.6 2,8"),
+        "unjoined": Allograph(1, "2.4,0 0.8,3 0,7 1.2,9.8 4,9.6 5.6,7.4 5,5.4 3.4,5.4 2.4,6.6"),
+        "upright": Allograph(1, "1,0 0.4,3.4 0,7 1,9.6 3.6,9.8 5.4,7.8 4.4,5.6 2.2,5.4 0.4,7"),
     },
     7: {
-        "plain": Allograph(5, [[(0, 0.5), (3, 0.3), (6, 0), (6, 0), (4.2, 4.6), (3, 10)]]),
-        "barred": Allograph(1.5, [[(0, 0.5), (3, 0.3), (6, 0), (6, 0), (4, 4.8), (2.8, 10)], [(1.6, 5.2), (3.8, 5), (6.2, 4.8)]]),
-        "serif": Allograph(1.5, [[(0, 2.2), (0.2, 0.6), (0.2, 0.6), (3.2, 0.4), (6, 0), (6, 0), (4.2, 4.8), (3.2, 10)]]),
-        "round": Allograph(2, [[(0, 1.4), (1.4, 0.3), (4, 0), (5.6, 0.8), (5.2, 3.4), (4, 6.4), (3.2, 10)]]),
-        "wave": Allograph(1, [[(0, 1.6), (0.6, 0.4), (2.4, 0.4), (4.2, 0.9), (6, 0.2), (6, 0.2), (4, 5), (2.4, 10)]]),
+        "plain": Allograph(5, "0,0.5 3,0.3 6,0 6,0 4.2,4.6 3,10"),
+        "barred": Allograph(1.5, "0,0.5 3,0.3 6,0 6,0 4,4.8 2.8,10 | 1.6,5.2 3.8,5 6.2,4.8"),
+        "serif": Allograph(1.5, "0,2.2 0.2,0.6 0.2,0.6 3.2,0.4 6,0 6,0 4.2,4.8 3.2,10"),
+        "round": Allograph(2, "0,1.4 1.4,0.3 4,0 5.6,0.8 5.2,3.4 4,6.4 3.2,10"),
+        "wave": Allograph(1, "0,1.6 0.6,0.4 2.4,0.4 4.2,0.9 6,0.2 6,0.2 4,5 2.4,10"),
+        "wide": Allograph(1, "0,2 4.5,1 9,0.6 9,0.6 7,4 5.8,9"),
+        "hooked": Allograph(1, "0.2,3.4 0.2,1.2 1.6,0.2 4,0.4 5.8,0.6 5.6,3 4.6,6.4 4.2,10"),
+        "barred wave": Allograph(1, "0,1.8 0.6,0.4 2.4,0.3 4.2,0.8 6,0.2 6,0.2 4.2,5 3.2,10 | 1.6,5.6 3.8,5.2 6.4,4.6"),
     },
     8: {
-        "s first": Allograph(
-            5, [[(5.2, 1.4), (3, 0), (0.8, 1.4), (1.6, 3.8), (4, 5.6), (5.2, 8), (3, 10), (0.4, 8.4), (1.4, 6), (4, 4.2), (5.2, 1.8)]]
-        ),
-        "open top": Allograph(
-            2, [[(4.4, 0.6), (2.4, 0), (0.6, 1.6), (1.6, 4), (4, 5.8), (4.6, 8.2), (2.4, 10), (0.2, 8.4), (1.4, 6), (4, 3.6), (6.2, 0.6)]]
-        ),
-        "two rings": Allograph(
-            1,
-            [
-                [(3, 0), (1, 0.8), (0.6, 2.6), (2.8, 4.6), (5, 2.8), (4.8, 0.9), (3, 0)],
-                [(3, 4.6), (0.6, 6), (0.4, 8.4), (2.8, 10), (5.2, 8.4), (5.2, 6), (3, 4.6)],
-            ],
-        ),
-        "from the middle": Allograph(
-            1, [[(2.8, 4.6), (0.8, 3), (1.4, 0.6), (3.6, 0.2), (5, 1.8), (3.8, 4), (1, 6.4), (0.6, 8.8), (2.8, 10), (4.8, 8.4), (4.2, 6), (2.4, 4.4)]]
-        ),
+        "s first": Allograph(5, "5.2,1.4 3,0 0.8,1.4 1.6,3.8 4,5.6 5.2,8 3,10 0.4,8.4 1.4,6 4,4.2 5.2,1.8"),
+        "open top": Allograph(2, "4.4,0.6 2.4,0 0.6,1.6 1.6,4 4,5.8 4.6,8.2 2.4,10 0.2,8.4 1.4,6 4,3.6 6.2,0.6"),
+        "two rings": Allograph(1, "3,0 1,0.8 0.6,2.6 2.8,4.6 5,2.8 4.8,0.9 3,0 | 3,4.6 0.6,6 0.4,8.4 2.8,10 5.2,8.4 5.2,6 3,4.6"),
+        "from the middle": Allograph(1, "2.8,4.6 0.8,3 1.4,0.6 3.6,0.2 5,1.8 3.8,4 1,6.4 0.6,8.8 2.8,10 4.8,8.4 4.2,6 2.4,4.4"),
+        "crossed": Allograph(2, "5.6,0.6 3,0 0.6,1.4 2,3.8 4.4,6 4.4,8.8 2,10 0.2,8.6 2,6 5,3 5.6,0.6"),
     },
     9: {
-        "straight": Allograph(4, [[(5, 1.6), (3, 0), (0.8, 1.2), (0.2, 3.8), (2, 5.2), (4.4, 3.8), (5.2, 1), (5.2, 1), (5, 5), (4.6, 10)]]),
-        "slanted": Allograph(3, [[(4.8, 1), (2.6, 0), (0.4, 1.8), (0.4, 4), (2.4, 4.8), (4.6, 3.2), (4.9, 1.2), (4.8, 4), (4, 7), (3, 10)]]),
-        "curved": Allograph(
-            2, [[(5, 1.8), (3, 0), (0.8, 1.2), (0.4, 3.8), (2.4, 5), (4.6, 3.6), (5.2, 1.4), (5.4, 5), (4.4, 8.8), (2.4, 10), (0.4, 9)]]
-        ),
-        "bowl and stem": Allograph(1.5, [[(4.8, 0.4), (2.4, 0.3), (0.4, 2), (0.4, 4.2), (2.4, 4.9), (4.8, 3.8)], [(5, 0), (5, 5), (4.8, 10)]]),
-        "loop": Allograph(1, [[(3.4, 4.6), (1, 4.6), (0, 2.6), (1.6, 0.4), (3.8, 0.2), (4.8, 2.2), (4.4, 5.8), (3, 10)]]),
+        "straight": Allograph(4, "5,1.6 3,0 0.8,1.2 0.2,3.8 2,5.2 4.4,3.8 5.2,1 5.2,1 5,5 4.6,10"),
+        "slanted": Allograph(3, "4.8,1 2.6,0 0.4,1.8 0.4,4 2.4,4.8 4.6,3.2 4.9,1.2 4.8,4 4,7 3,10"),
+        "curved": Allograph(2, "5,1.8 3,0 0.8,1.2 0.4,3.8 2.4,5 4.6,3.6 5.2,1.4 5.4,5 4.4,8.8 2.4,10 0.4,9"),
+        "bowl and stem": Allograph(1.5, "4.8,0.4 2.4,0.3 0.4,2 0.4,4.2 2.4,4.9 4.8,3.8 | 5,0 5,5 4.8,10"),
+        "loop": Allograph(1, "3.4,4.6 1,4.6 0,2.6 1.6,0.4 3.8,0.2 4.8,2.2 4.4,5.8 3,10"),
+        "tail to the right": Allograph(1, "4.6,1.2 2.4,0.4 0.2,2 0.4,4.2 2.6,4.4 4.8,2 5,0 5,0 5.2,4 5.6,10"),
+        "wide bowl": Allograph(1.5, "6,1.4 3.2,0 0.4,1.6 0.4,4.2 3.2,5 6.2,3 6.4,1 6.4,1 5.6,5.4 4,10"),
     },
 }
 
@@ -145,18 +136,19 @@ class Trait(NamedTuple):
 TRAITS = {
     "slant": Trait(0.15, 0.22, 0.08),  # tangent; to the right is positive
     "rotation": Trait(0.0, 0.05, 0.06),  # radians
-    "log_aspect": Trait(0.0, 0.18, 0.12),  # logarithm of a factor on the width
+    "log_aspect": Trait(0.0, 0.2, 0.12),  # logarithm of a factor on the width
     "taper": Trait(0.0, 0.15, 0.12),  # how much wider the base is than the top, as a share of the width
-    "balance": Trait(0.0, 0.15, 0.12),  # how far the middle sits below where it should, times four, in heights
-    "log_radius": Trait(-2.8, 0.28, 0.12),  # logarithm of the pen's radius, in heights
+    "balance": Trait(0.0, 0.2, 0.15),  # how far the middle sits below where it should, times four, in heights
+    "log_radius": Trait(-2.75, 0.28, 0.15),  # logarithm of the pen's radius, in heights
+    "log_blur": Trait(0.15, 0.15, 0.1),  # logarithm of the width of the line's grey edge, in pixels
+    "log_grain": Trait(-2.7, 0.5, 0.3),  # logarithm of the noise in the place of the edge, in pixels
     "unevenness": Trait(0.0, 0.1, 0.08),  # how much the radius varies along the pen's way, as a share of it
 }
 IMAGES_PER_WRITER = 30
 FAVOURITE_SHARE = 0.85  # of a writer's digits are in his favourite allograph
-POINT_SPREAD = Trait(0.0, 0.035, 0.025)  # of a control point, in heights
+POINT_SPREAD = Trait(0.0, 0.035, 0.02)  # of a control point, in heights
 STROKE_SPREAD = Trait(0.0, 0.02, 0.02)  # of a whole stroke, in heights
-N_WAVES, WAVE_FREQUENCY, WAVE_AMPLITUDE = 3, 0.8, 0.02  # the elastic distortion: sine waves; cycles in a height; heights
-EDGE_WIDTH, EDGE_NOISE = 1.1, 0.12  # of the pen's line, in pixels
+N_WAVES, WAVE_FREQUENCY, WAVE_AMPLITUDE = 3, 0.7, 0.025  # the elastic distortion: sine waves; cycles in a height; heights
 SPACING = 0.04  # of the points along the pen's way, in heights: 0.8 pixels, below the pen's width
 BATCH = 256  # images at a time: the distances of a batch fit in a core's cache
 
@@ -216,7 +208,7 @@ def draw_control_points(generator: np.random.Generator, allograph: Allograph, wr
 
     Both points of a corner are drawn, and the second is left unused.
     """
-    points = np.concatenate([np.array(stroke, np.float32) for stroke in allograph.strokes]) / 10
+    points = np.concatenate(allograph.strokes)
     lengths = [len(stroke) for stroke in allograph.strokes]
     of_points = draw_trait(generator, POINT_SPREAD, writers, points.shape)
     of_strokes = draw_trait(generator, STROKE_SPREAD, writers, (len(lengths), 2))
@@ -228,22 +220,22 @@ def write(generator: np.random.Generator, allograph: Allograph, points: np.ndarr
     curve = np.concatenate([spline(stroke, stroke_points) for stroke, stroke_points in split_strokes(allograph, points)], axis=1)
     radius = pen_radius(generator, curve.shape[1], traits)
     curve, radius = fit_in_box(deform(generator, curve, traits), radius)
-    return place_in_field(rasterize(generator, curve, radius))
+    return place_in_field(rasterize(generator, curve, radius, traits))
 
 
-def split_strokes(allograph: Allograph, points: np.ndarray) -> list[tuple[Stroke, np.ndarray]]:
+def split_strokes(allograph: Allograph, points: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     ends = np.cumsum([len(stroke) for stroke in allograph.strokes])[:-1]
     return list(zip(allograph.strokes, np.split(points, ends, axis=1), strict=True))
 
 
-def spline(stroke: Stroke, points: np.ndarray) -> np.ndarray:
+def spline(stroke: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Return points (n, m, 2) along the Catmull-Rom curves through `points` (n, k, 2), close together as SPACING says for `stroke` (k, 2).
 
     Between p1 and p2, with p0 before and p3 behind, t from 0 to 1:
     p = (2 p1 + (p2 - p0) t + (2 p0 - 5 p1 + 4 p2 - p3) t^2 + (3 p1 - p0 - 3 p2 + p3) t^3) / 2.
     Beyond an end, and beyond a corner, the neighbour is the point itself: the curve goes straight into it.
     """
-    is_corner = [first == second for first, second in pairwise(stroke)]
+    is_corner = [np.array_equal(first, second) for first, second in pairwise(stroke)]
     pieces = []
     for i, (first, second) in enumerate(pairwise(stroke)):
         if is_corner[i]:
@@ -252,7 +244,7 @@ def spline(stroke: Stroke, points: np.ndarray) -> np.ndarray:
         p1, p2 = points[:, start, None], points[:, i + 1, None]
         p0 = points[:, start - 1, None] if start == i and i > 0 else p1
         p3 = points[:, i + 2, None] if i + 2 < len(stroke) and not is_corner[i + 1] else p2
-        steps = ceil(hypot(second[0] - first[0], second[1] - first[1]) / (10 * SPACING))
+        steps = ceil(np.linalg.norm(second - first) / SPACING)
         t = (np.arange(steps, dtype=np.float32) / steps)[:, None]
         pieces.append((2 * p1 + (p2 - p0) * t + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t**2 + (3 * p1 - p0 - 3 * p2 + p3) * t**3) / 2)
     return np.concatenate([*pieces, points[:, -1:]], axis=1)
@@ -289,7 +281,7 @@ def fit_in_box(curve: np.ndarray, radius: np.ndarray) -> tuple[np.ndarray, np.nd
     return (curve - (lowest + highest) / 2) * scale + BOX / 2, radius * scale[..., 0]
 
 
-def rasterize(generator: np.random.Generator, curve: np.ndarray, radius: np.ndarray) -> np.ndarray:
+def rasterize(generator: np.random.Generator, curve: np.ndarray, radius: np.ndarray, traits: dict[str, np.ndarray]) -> np.ndarray:
     """Return the ink of lines of the given radius (n, m) along the curves (n, m, 2): float32 (n, 20, 20), from 0 to 1.
 
     A pixel's power with regard to a circle, distance^2 - radius^2, is negative inside it; the line is a circle at every point. The least
@@ -303,8 +295,9 @@ def rasterize(generator: np.random.Generator, curve: np.ndarray, radius: np.ndar
         np.minimum(power, y_squared[:, i, :, None] + x_squared[:, i, None, :], out=power)
     mean_radius = radius.mean(axis=1)[:, None, None]
     distance = np.sqrt(np.maximum(power + mean_radius**2, 0)) - mean_radius
-    distance += EDGE_NOISE * generator.standard_normal(distance.shape, np.float32)
-    return np.clip(0.5 - distance / EDGE_WIDTH, 0, 1)
+    grain, blur = np.exp(traits["log_grain"])[:, None, None], np.exp(traits["log_blur"])[:, None, None]
+    distance += grain * generator.standard_normal(distance.shape, np.float32)
+    return np.clip(0.5 - distance / blur, 0, 1)
 
 
 def place_in_field(ink: np.ndarray) -> np.ndarray:
