@@ -47,6 +47,8 @@ ALLOGRAPHS: dict[int, dict[str, Allograph]] = {
         "pointed": Allograph(1, "3.6,0 1.4,2.2 0,6 1,9.2 3.2,10 5.2,8.8 6,6 5.2,2.4 3.4,0"),
         "slashed": Allograph(0.4, "3.2,0 1,1.5 0,5 1,8.6 3,10 5.2,8.6 6.2,5 5.2,1.5 3.2,0 | 6.6,0.6 3.2,5 -0.4,9.6"),
         "lead-out": Allograph(0.7, "3.8,1 1.4,1.6 0,5 0.8,8.8 3,10 5.4,8.4 6,5 5,2.2 3.4,1 4.4,0.2 6.2,0"),
+        "leaning": Allograph(1.5, "5.6,0.6 2.6,1.6 0.2,5 0.4,8.6 2.6,9.8 6,7.6 8,4 7.6,1.2 5.4,0.6"),
+        "spiral": Allograph(0.7, "4.4,2.6 3,0.6 1,2.2 0,5.6 1,9 3.4,10 5.8,8.2 6.2,4.6 5,1.4 3,0 1.4,1"),
     },
     1: {
         "bar": Allograph(6, "0,0 0,5 0,10"),
@@ -57,11 +59,12 @@ ALLOGRAPHS: dict[int, dict[str, Allograph]] = {
     2: {
         "angle": Allograph(3, "0,2.4 1,0.6 3,0 5,0.9 5.4,3 4,5.8 0,9.8 0,9.8 3.2,9.8 6.6,9.8"),
         "loop": Allograph(3, "0.4,2 2,0.3 4.2,0.4 5.2,2.8 4,6.2 1.8,9 0.3,9.6 0.2,8.2 2,8 4.4,9.4 6.8,9.6"),
-        "big loop": Allograph(1, "0.8,1.6 2.8,0 5,1 5,4 3.4,7.6 1.2,9.8 -0.4,8.8 0.6,7 2.8,7.6 4.6,9.6 7.2,9"),
+        "big loop": Allograph(1.5, "0.8,1.6 2.8,0 5,1 5,4 3.4,7.6 1.2,9.8 -0.4,8.8 0.6,7 2.8,7.6 4.6,9.6 7.2,9"),
         "hook": Allograph(2, "1.2,2.6 0.4,1.8 1.6,0.3 4,0.2 5.4,2 4.6,5 2,8.2 0.6,9.6 1.6,9.8 4,9.4 6.4,9.6"),
         "flat": Allograph(1, "0,0.8 2.4,0 5,0.8 5,2.8 2.4,6 0,8.8 0,8.8 3.6,9 7.4,9.8"),
         "drooping": Allograph(2, "0.4,1.8 2.2,0 4.6,0.6 5,3 3.2,6.4 1,8.6 -0.4,8.2 0.6,6.8 3,7.4 5,9 7,10"),
         "wide loop": Allograph(1, "0.6,1.8 2.6,0 5,0.8 5.4,3.8 3.8,7.4 1.4,9.6 -0.6,9 -0.4,7 1.8,6.4 4,8.2 7.4,10"),
+        "round loop": Allograph(1.5, "0.6,2 2.6,0 5,1.2 5,4.4 4,7.6 1.6,8.8 0,7.4 1.4,6 3.6,7 5.6,9.2 7.4,10"),
     },
     3: {
         "round": Allograph(5, "0,1.6 2.4,0 4.8,1.4 4.4,3.6 2,4.7 2,4.7 4.8,5.6 5.6,7.8 3.2,10 0,8.8"),
@@ -70,21 +73,23 @@ ALLOGRAPHS: dict[int, dict[str, Allograph]] = {
         "flat top": Allograph(1, "0,0.3 2.6,0.2 5.2,0 5.2,0 2.2,4 2.2,4 4.8,5 5.6,7.4 3.4,10 0,9"),
         "hooked": Allograph(1.5, "0,1.8 2.2,0 4.6,1.2 4.2,3.6 2,4.6 2,4.6 4.8,5.6 5.4,7.8 3.4,10 1,9.6 0,7.8"),
         "long tail": Allograph(1, "0.6,1 2.8,0 4.6,1 4,3 2,4.2 2,4.2 4.2,5 4.6,7.2 2.4,9.2 -1.6,10"),
+        "cut": Allograph(1.5, "0,1.4 2.4,0 4.4,1.2 3,3.4 1.6,4.4 1.6,4.4 3.8,4.6 4.4,6.2 2.6,8.6 0.4,10"),
     },
     4: {
         "open": Allograph(4, "0.8,0 0.2,3 0,5.8 0,5.8 3.2,5.8 6.2,5.6 | 5,0.3 4.8,5 4.6,10"),
         "cup": Allograph(3, "0.4,0 0,3 1.2,5.2 3.6,5 5.2,3.6 | 5.6,0 5.2,5 4.8,10"),
         "closed": Allograph(2, "4.6,0 2.2,3.2 0,6.4 0,6.4 3.4,6.5 7,6.3 | 4.6,0.2 4.6,5 4.6,10"),
         "one stroke": Allograph(1, "0.8,0.4 0,3.6 0.4,5.2 3,5 5,3 5.8,0.2 5.8,0.2 5.2,5 4.8,10"),
-        "peaked": Allograph(1, "5,0.2 2.4,1.8 0.2,4.4 0.6,5.6 3,5.4 5.2,4.6 | 5.4,0 5,5 4.6,10"),
+        "peaked": Allograph(0.5, "5,0.2 2.4,1.8 0.2,4.4 0.6,5.6 3,5.4 5.2,4.6 | 5.4,0 5,5 4.6,10"),
     },
     5: {
         "bar": Allograph(4, "1.4,0.2 1.1,2.2 0.8,4.4 0.8,4.4 3.2,3.8 5.4,5.6 5.2,8.4 3,10 0,9.2 | 1.4,0.2 3.8,0.1 6.4,0"),
         "one stroke": Allograph(3, "6.2,0 3.8,0.1 1.4,0.4 1.4,0.4 0.8,4.2 0.8,4.2 3.2,3.8 5.2,5.6 5,8.4 2.8,10 0,9.2"),
         "rounded": Allograph(2, "6,0.2 3.2,0.3 1.4,2 2.2,4.2 4.4,5.6 5.2,7.8 3.6,9.8 0,9.4"),
         "loose bar": Allograph(1, "1.2,1.4 0.8,3 0.8,4.8 3,4.6 4.8,6.2 4.6,8.8 2.4,10 0,9.4 | 2,0.8 4.8,0.4 7.6,0"),
-        "big bowl": Allograph(2, "5.6,0.2 3.4,0.2 1.6,0.4 1.6,0.4 1,3.4 1,3.4 4,3 6.4,5 6,8.4 3.2,10 0.6,9.2 -0.4,7.6"),
+        "big bowl": Allograph(3, "5.6,0.2 3.4,0.2 1.6,0.4 1.6,0.4 1,3.4 1,3.4 4,3 6.4,5 6,8.4 3.2,10 0.6,9.2 -0.4,7.6"),
         "long bar": Allograph(1, "2.2,2 1.6,3.6 1.2,5 1.2,5 3.4,5 4.4,7 3,9.4 0,10 | 2.2,2 5.6,1 9,0"),
+        "closed bowl": Allograph(1, "5.4,0 3.4,0.2 1.6,0.3 1.6,0.3 1,3.6 1,3.6 3.6,3.4 5.6,5.4 5,8.6 2.6,10 0.4,8.8 0.4,7 1.4,6.4"),
     },
     6: {
         "straight": Allograph(3, "4.2,0 1.6,3.2 0,7 1.2,9.6 3.4,9.8 4.8,7.8 3.8,5.9 1.8,6.2 0.4,8"),
@@ -98,13 +103,14 @@ ALLOGRAPHS: dict[int, dict[str, Allograph]] = {
     },
     7: {
         "plain": Allograph(5, "0,0.5 3,0.3 6,0 6,0 4.2,4.6 3,10"),
-        "barred": Allograph(1.5, "0,0.5 3,0.3 6,0 6,0 4,4.8 2.8,10 | 1.6,5.2 3.8,5 6.2,4.8"),
+        "barred": Allograph(2.5, "0,0.5 3,0.3 6,0 6,0 4,4.8 2.8,10 | 1.6,5.2 3.8,5 6.2,4.8"),
         "serif": Allograph(1.5, "0,2.2 0.2,0.6 0.2,0.6 3.2,0.4 6,0 6,0 4.2,4.8 3.2,10"),
         "round": Allograph(2, "0,1.4 1.4,0.3 4,0 5.6,0.8 5.2,3.4 4,6.4 3.2,10"),
         "wave": Allograph(1, "0,1.6 0.6,0.4 2.4,0.4 4.2,0.9 6,0.2 6,0.2 4,5 2.4,10"),
         "wide": Allograph(1, "0,2 4.5,1 9,0.6 9,0.6 7,4 5.8,9"),
         "hooked": Allograph(1, "0.2,3.4 0.2,1.2 1.6,0.2 4,0.4 5.8,0.6 5.6,3 4.6,6.4 4.2,10"),
-        "barred wave": Allograph(1, "0,1.8 0.6,0.4 2.4,0.3 4.2,0.8 6,0.2 6,0.2 4.2,5 3.2,10 | 1.6,5.6 3.8,5.2 6.4,4.6"),
+        "barred wave": Allograph(1.5, "0,1.8 0.6,0.4 2.4,0.3 4.2,0.8 6,0.2 6,0.2 4.2,5 3.2,10 | 1.6,5.6 3.8,5.2 6.4,4.6"),
+        "round back": Allograph(0.7, "0,1 3,0 6,1 6.6,4 5,7 2,9.6"),
     },
     8: {
         "s first": Allograph(5, "5.2,1.4 3,0 0.8,1.4 1.6,3.8 4,5.6 5.2,8 3,10 0.4,8.4 1.4,6 4,4.2 5.2,1.8"),
@@ -112,6 +118,8 @@ ALLOGRAPHS: dict[int, dict[str, Allograph]] = {
         "two rings": Allograph(1, "3,0 1,0.8 0.6,2.6 2.8,4.6 5,2.8 4.8,0.9 3,0 | 3,4.6 0.6,6 0.4,8.4 2.8,10 5.2,8.4 5.2,6 3,4.6"),
         "from the middle": Allograph(1, "2.8,4.6 0.8,3 1.4,0.6 3.6,0.2 5,1.8 3.8,4 1,6.4 0.6,8.8 2.8,10 4.8,8.4 4.2,6 2.4,4.4"),
         "crossed": Allograph(2, "5.6,0.6 3,0 0.6,1.4 2,3.8 4.4,6 4.4,8.8 2,10 0.2,8.6 2,6 5,3 5.6,0.6"),
+        "narrow foot": Allograph(1.5, "5.4,1.4 3,0 0.8,1.4 1.8,3.6 3.6,5.6 4,8.2 3,10 1.8,8.6 2.4,6 4,4 5.4,1.6"),
+        "narrow head": Allograph(1, "4.2,1.2 3,0 2,1.2 2.4,3.2 4.4,5.6 5.6,8 3.2,10 0.4,8.6 1.4,6 3.4,3.8 4.2,1.6"),
     },
     9: {
         "straight": Allograph(4, "5,1.6 3,0 0.8,1.2 0.2,3.8 2,5.2 4.4,3.8 5.2,1 5.2,1 5,5 4.6,10"),
@@ -121,6 +129,7 @@ ALLOGRAPHS: dict[int, dict[str, Allograph]] = {
         "loop": Allograph(1, "3.4,4.6 1,4.6 0,2.6 1.6,0.4 3.8,0.2 4.8,2.2 4.4,5.8 3,10"),
         "tail to the right": Allograph(1, "4.6,1.2 2.4,0.4 0.2,2 0.4,4.2 2.6,4.4 4.8,2 5,0 5,0 5.2,4 5.6,10"),
         "wide bowl": Allograph(1.5, "6,1.4 3.2,0 0.4,1.6 0.4,4.2 3.2,5 6.2,3 6.4,1 6.4,1 5.6,5.4 4,10"),
+        "angular": Allograph(1.5, "5.4,0 2,1 0,3.8 0,3.8 2.6,4.2 5,2.6 5.4,0 5.4,0 4.6,4.6 3.6,10"),
     },
 }
 
@@ -135,9 +144,9 @@ class Trait(NamedTuple):
 
 TRAITS = {
     "slant": Trait(0.15, 0.22, 0.08),  # tangent; to the right is positive
-    "rotation": Trait(0.0, 0.05, 0.06),  # radians
-    "log_aspect": Trait(0.0, 0.2, 0.12),  # logarithm of a factor on the width
-    "taper": Trait(0.0, 0.15, 0.12),  # how much wider the base is than the top, as a share of the width
+    "rotation": Trait(0.0, 0.06, 0.07),  # radians
+    "log_aspect": Trait(0.0, 0.22, 0.14),  # logarithm of a factor on the width
+    "taper": Trait(0.0, 0.2, 0.15),  # how much wider the base is than the top, as a share of the width
     "balance": Trait(0.0, 0.2, 0.15),  # how far the middle sits below where it should, times four, in heights
     "log_radius": Trait(-2.75, 0.28, 0.15),  # logarithm of the pen's radius, in heights
     "log_blur": Trait(0.15, 0.15, 0.1),  # logarithm of the width of the line's grey edge, in pixels
@@ -148,7 +157,7 @@ IMAGES_PER_WRITER = 30
 FAVOURITE_SHARE = 0.85  # of a writer's digits are in his favourite allograph
 POINT_SPREAD = Trait(0.0, 0.035, 0.02)  # of a control point, in heights
 STROKE_SPREAD = Trait(0.0, 0.02, 0.02)  # of a whole stroke, in heights
-N_WAVES, WAVE_FREQUENCY, WAVE_AMPLITUDE = 3, 0.7, 0.025  # the elastic distortion: sine waves; cycles in a height; heights
+N_WAVES, WAVE_FREQUENCY, WAVE_AMPLITUDE = 3, 0.7, 0.03  # the elastic distortion: sine waves; cycles in a height; heights
 SPACING = 0.04  # of the points along the pen's way, in heights: 0.8 pixels, below the pen's width
 BATCH = 256  # images at a time: the distances of a batch fit in a core's cache
 
