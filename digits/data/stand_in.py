@@ -10,7 +10,6 @@ Control points are written x,y in tenths of a digit's height: x to the right, y 
 float32 (n, m, 2), in heights, then in pixels; n counts images, m the points along the pen's way.
 """
 
-from itertools import pairwise
 from math import ceil
 from typing import NamedTuple
 
@@ -55,6 +54,7 @@ ALLOGRAPHS: dict[int, dict[str, Allograph]] = {
         "flag": Allograph(2, "0,2.4 1.2,1.3 2.2,0 2.2,0 2.2,5 2.2,10"),
         "flag and foot": Allograph(1.5, "0,2.2 1.2,1.2 2.4,0 2.4,0 2.4,5 2.4,9.8 | 0,10 2.4,9.9 5,9.8"),
         "foot": Allograph(0.5, "2,0 2,5 2,9.8 | 0,10 2,9.9 4.2,9.8"),
+        "long flag": Allograph(0.7, "0,5 1.6,2.6 2.6,0 2.6,0 2.6,5 2.6,10"),
     },
     2: {
         "angle": Allograph(3, "0,2.4 1,0.6 3,0 5,0.9 5.4,3 4,5.8 0,9.8 0,9.8 3.2,9.8 6.6,9.8"),
@@ -65,6 +65,8 @@ ALLOGRAPHS: dict[int, dict[str, Allograph]] = {
         "drooping": Allograph(2, "0.4,1.8 2.2,0 4.6,0.6 5,3 3.2,6.4 1,8.6 -0.4,8.2 0.6,6.8 3,7.4 5,9 7,10"),
         "wide loop": Allograph(1, "0.6,1.8 2.6,0 5,0.8 5.4,3.8 3.8,7.4 1.4,9.6 -0.6,9 -0.4,7 1.8,6.4 4,8.2 7.4,10"),
         "round loop": Allograph(1.5, "0.6,2 2.6,0 5,1.2 5,4.4 4,7.6 1.6,8.8 0,7.4 1.4,6 3.6,7 5.6,9.2 7.4,10"),
+        "heel": Allograph(1, "0,2 1,0.4 2.6,0.4 3.2,2.6 2.6,6 1.8,9.4 1.8,9.4 4,9.6 6.6,9.2"),
+        "inward curl": Allograph(1, "1.8,3 0.8,1.6 2.8,0 5.4,1.4 5.4,4.6 3.6,8 1,9.2 0,7.8 1.6,7 4,8.2 7,9.8"),
     },
     3: {
         "round": Allograph(5, "0,1.6 2.4,0 4.8,1.4 4.4,3.6 2,4.7 2,4.7 4.8,5.6 5.6,7.8 3.2,10 0,8.8"),
@@ -74,6 +76,7 @@ ALLOGRAPHS: dict[int, dict[str, Allograph]] = {
         "hooked": Allograph(1.5, "0,1.8 2.2,0 4.6,1.2 4.2,3.6 2,4.6 2,4.6 4.8,5.6 5.4,7.8 3.4,10 1,9.6 0,7.8"),
         "long tail": Allograph(1, "0.6,1 2.8,0 4.6,1 4,3 2,4.2 2,4.2 4.2,5 4.6,7.2 2.4,9.2 -1.6,10"),
         "cut": Allograph(1.5, "0,1.4 2.4,0 4.4,1.2 3,3.4 1.6,4.4 1.6,4.4 3.8,4.6 4.4,6.2 2.6,8.6 0.4,10"),
+        "serif": Allograph(1, "0,2.8 0.6,0.6 2.8,0 4.8,1.4 4,3.6 2.2,4.4 2.2,4.4 4.8,5.4 5.4,7.8 3.2,10 0.2,9"),
     },
     4: {
         "open": Allograph(4, "0.8,0 0.2,3 0,5.8 0,5.8 3.2,5.8 6.2,5.6 | 5,0.3 4.8,5 4.6,10"),
@@ -130,6 +133,7 @@ ALLOGRAPHS: dict[int, dict[str, Allograph]] = {
         "tail to the right": Allograph(1, "4.6,1.2 2.4,0.4 0.2,2 0.4,4.2 2.6,4.4 4.8,2 5,0 5,0 5.2,4 5.6,10"),
         "wide bowl": Allograph(1.5, "6,1.4 3.2,0 0.4,1.6 0.4,4.2 3.2,5 6.2,3 6.4,1 6.4,1 5.6,5.4 4,10"),
         "angular": Allograph(1.5, "5.4,0 2,1 0,3.8 0,3.8 2.6,4.2 5,2.6 5.4,0 5.4,0 4.6,4.6 3.6,10"),
+        "open": Allograph(1.5, "6,0.6 3,0.4 0.4,2 0.6,4 3,4.4 5.4,3 5.4,3 4.8,6.4 4,10"),
     },
 }
 
@@ -148,7 +152,7 @@ TRAITS = {
     "log_aspect": Trait(0.0, 0.22, 0.14),  # logarithm of a factor on the width
     "taper": Trait(0.0, 0.2, 0.15),  # how much wider the base is than the top, as a share of the width
     "balance": Trait(0.0, 0.2, 0.15),  # how far the middle sits below where it should, times four, in heights
-    "log_radius": Trait(-2.75, 0.28, 0.15),  # logarithm of the pen's radius, in heights
+    "log_radius": Trait(-2.75, 0.32, 0.15),  # logarithm of the pen's radius, in heights
     "log_blur": Trait(0.15, 0.15, 0.1),  # logarithm of the width of the line's grey edge, in pixels
     "log_grain": Trait(-2.7, 0.5, 0.3),  # logarithm of the noise in the place of the edge, in pixels
     "unevenness": Trait(0.0, 0.1, 0.08),  # how much the radius varies along the pen's way, as a share of it
@@ -213,48 +217,54 @@ def choose_allographs(generator: np.random.Generator, allographs: list[Allograph
 
 
 def draw_control_points(generator: np.random.Generator, allograph: Allograph, writers: np.ndarray) -> np.ndarray:
-    """Return the allograph's control points, stroke after stroke, as each image has them; float32 (n, n_points, 2), in heights.
-
-    Both points of a corner are drawn, and the second is left unused.
-    """
-    points = np.concatenate(allograph.strokes)
-    lengths = [len(stroke) for stroke in allograph.strokes]
+    """Return the allograph's control points, stroke after stroke, as each image has them; float32 (n, n_points, 2), in heights."""
+    strokes = allograph.strokes
+    points = np.concatenate(strokes)
     of_points = draw_trait(generator, POINT_SPREAD, writers, points.shape)
-    of_strokes = draw_trait(generator, STROKE_SPREAD, writers, (len(lengths), 2))
-    return points + of_points + np.repeat(of_strokes, lengths, axis=1)
+    of_strokes = draw_trait(generator, STROKE_SPREAD, writers, (len(strokes), 2))
+    mover = np.arange(len(points)) - is_repeated(points)  # the second point of a corner goes with the first
+    return points + of_points[:, mover] + np.repeat(of_strokes, [len(stroke) for stroke in strokes], axis=1)
+
+
+def is_repeated(points: np.ndarray) -> np.ndarray:
+    """Return for each of the points (n_points, 2) whether it is the one before; bool (n_points,)."""
+    return np.append(False, (np.diff(points, axis=0) == 0).all(axis=1))
 
 
 def write(generator: np.random.Generator, allograph: Allograph, points: np.ndarray, traits: dict[str, np.ndarray]) -> np.ndarray:
     """Return images, uint8 (n, 28, 28), of the allograph through the given control points."""
-    curve = np.concatenate([spline(stroke, stroke_points) for stroke, stroke_points in split_strokes(allograph, points)], axis=1)
+    curve = trace(allograph, points)
     radius = pen_radius(generator, curve.shape[1], traits)
     curve, radius = fit_in_box(deform(generator, curve, traits), radius)
     return place_in_field(rasterize(generator, curve, radius, traits))
 
 
-def split_strokes(allograph: Allograph, points: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    ends = np.cumsum([len(stroke) for stroke in allograph.strokes])[:-1]
-    return list(zip(allograph.strokes, np.split(points, ends, axis=1), strict=True))
+def trace(allograph: Allograph, points: np.ndarray) -> np.ndarray:
+    """Return the pen's way through control points (n, n_points, 2): curves (n, m, 2), smooth between corners and lifts of the pen."""
+    lifts = np.cumsum([len(stroke) for stroke in allograph.strokes])[:-1]
+    template = np.concatenate(allograph.strokes)
+    ends = np.union1d(lifts, np.flatnonzero(is_repeated(template)))
+    pieces = zip(np.split(template, ends), np.split(points, ends, axis=1), strict=True)
+    return np.concatenate([spline(piece_points, count_steps(piece)) for piece, piece_points in pieces], axis=1)
 
 
-def spline(stroke: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Return points (n, m, 2) along the Catmull-Rom curves through `points` (n, k, 2), close together as SPACING says for `stroke` (k, 2).
+def count_steps(template: np.ndarray) -> list[int]:
+    """Return how many steps of SPACING it takes from each of the points (k, 2) to the next."""
+    return [ceil(length / SPACING) for length in np.linalg.norm(np.diff(template, axis=0), axis=1)]
+
+
+def spline(points: np.ndarray, steps: list[int]) -> np.ndarray:
+    """Return curves (n, m, 2) through `points` (n, k, 2), with so many steps from each to the next, by Catmull and Rom's formula.
 
     Between p1 and p2, with p0 before and p3 behind, t from 0 to 1:
     p = (2 p1 + (p2 - p0) t + (2 p0 - 5 p1 + 4 p2 - p3) t^2 + (3 p1 - p0 - 3 p2 + p3) t^3) / 2.
-    Beyond an end, and beyond a corner, the neighbour is the point itself: the curve goes straight into it.
+    An end is its own neighbour.
     """
-    is_corner = [np.array_equal(first, second) for first, second in pairwise(stroke)]
+    padded = np.concatenate([points[:, :1], points, points[:, -1:]], axis=1)
     pieces = []
-    for i, (first, second) in enumerate(pairwise(stroke)):
-        if is_corner[i]:
-            continue
-        start = i - 1 if i > 0 and is_corner[i - 1] else i  # a corner's first point stands for both
-        p1, p2 = points[:, start, None], points[:, i + 1, None]
-        p0 = points[:, start - 1, None] if start == i and i > 0 else p1
-        p3 = points[:, i + 2, None] if i + 2 < len(stroke) and not is_corner[i + 1] else p2
-        steps = ceil(np.linalg.norm(second - first) / SPACING)
-        t = (np.arange(steps, dtype=np.float32) / steps)[:, None]
+    for i, n_steps in enumerate(steps):
+        p0, p1, p2, p3 = (padded[:, i + j, None] for j in range(4))
+        t = (np.arange(n_steps, dtype=np.float32) / n_steps)[:, None]
         pieces.append((2 * p1 + (p2 - p0) * t + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t**2 + (3 * p1 - p0 - 3 * p2 + p3) * t**3) / 2)
     return np.concatenate([*pieces, points[:, -1:]], axis=1)
 
@@ -313,8 +323,8 @@ def place_in_field(ink: np.ndarray) -> np.ndarray:
     """Return images, uint8 (n, 28, 28), with the ink (n, 20, 20) moved by whole pixels so that its centre of mass is nearest the centre."""
     centres = np.arange(BOX) + 0.5
     mass = ink.sum(axis=(1, 2))
-    offsets = [np.rint(FIELD / 2 - ink.sum(axis=axis) @ centres / mass).astype(int).clip(0, FIELD - BOX) for axis in (2, 1)]
-    top, left = (offset[:, None] + np.arange(BOX) for offset in offsets)
+    centres_of_mass = [(ink.sum(axis=axis) * centres).sum(axis=1) / mass for axis in (2, 1)]
+    top, left = (np.rint(FIELD / 2 - centre).astype(int).clip(0, FIELD - BOX)[:, None] + np.arange(BOX) for centre in centres_of_mass)
     images = np.zeros((len(ink), FIELD, FIELD), np.uint8)
     images[np.arange(len(ink))[:, None, None], top[:, :, None], left[:, None, :]] = np.rint(255 * ink).astype(np.uint8)
     return images
