@@ -20,6 +20,7 @@ $(VENV)/installed: requirements/*.txt
 
 run: setup  ## train, evaluate and draw whatever is not up to date: the whole pipeline
 	python -m digits.params
+	python -m digits.replace_stand_in
 	dvc repro
 
 plots: setup  ## write the page of plots, dvc_plots/index.html

@@ -1,4 +1,4 @@
-"""The one kind of error that is a user's to mend, and how a program ends on it: one line, exit status 1."""
+"""The errors that are a user's to mend, and how a program ends on them: one line, exit status 1."""
 
 import sys
 from collections.abc import Iterator
@@ -11,10 +11,10 @@ class InputError(Exception):
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """End the program with one line on standard error, and status 1, where the body raises InputError."""
+    """End the program with one line on standard error, and status 1, where the body raises InputError or the system refuses a file."""
     try:
         yield
-    except InputError as error:
+    except (InputError, OSError) as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:

@@ -20,7 +20,7 @@ N_CLASSES = 10
 
 Framework = Literal["torch", "tf", "scratch"]
 FRAMEWORKS: tuple[Framework, ...] = ("torch", "tf", "scratch")
-Dataset = Literal["mnist", "fashion_mnist", "kmnist", "emnist_digits", "uci_digits"]
+Dataset = Literal["mnist", "fashion_mnist", "kmnist", "emnist_digits", "uci_digits", "stand_in"]
 Normalization = Literal["zero_one", "minus_one_one", "standardize"]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegativeFloat = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -31,6 +31,7 @@ RunName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
 class Download(Section):
     dataset: Dataset
     mirror: str | None
+    when_unreachable: Literal["stand_in", "fail"]
 
 
 class Preprocess(Section):

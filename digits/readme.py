@@ -25,6 +25,8 @@ def main() -> None:
 def render(text: str, root: Path) -> str:
     """Return the README's text with what stands between each pair of markers, <!-- name --> and <!-- /name -->, made anew."""
     table = pd.read_csv(root / "plots/with_times/results.csv")
+    if set(table["dataset"]) != {"mnist"}:
+        raise InputError(f"plots/with_times/results.csv: is of {', '.join(set(table['dataset']))}; README.md shows results on mnist only")
     timing = read_json(root / "benchmarks/pipeline.json")
     contents = {
         "results": format_results(table),

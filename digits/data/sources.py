@@ -1,8 +1,10 @@
-"""Where images come from: torchvision's data sets, a mirror of one's own, a mnist_all.mat, or the digits that scikit-learn ships.
+"""Where images come from: torchvision's data sets, a mirror of one's own, a mnist_all.mat, or what needs no network.
 
 Every source gives the same: raw images, uint8 (n, 28, 28), 0 is paper and 255 is ink, upright; labels, uint8 (n,), from 0 to 9.
 """
 
+import errno
+import os
 import shutil
 import socket
 from http.client import HTTPException
@@ -14,10 +16,13 @@ from scipy.io import loadmat
 from scipy.ndimage import zoom
 from sklearn.datasets import load_digits
 
+from digits.data.stand_in import draw_stand_in
 from digits.data.torchvision_datasets import EMNIST, KMNIST, MNIST, FashionMNIST, check_integrity, download_url
 from digits.errors import InputError
+from digits.params import Download
 
-TIMEOUT_SECONDS = 30
+TIMEOUT_SECONDS = 30  # that a server may be silent
+OUR_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}  # no other mirror would mend them
 MAT_NAME = "mnist_all.mat"
 DIGIT_NAMES = [str(digit) for digit in range(10)]
 # Images of each digit in MNIST, in training and in test: what tells a whole mnist_all.mat from another file.
@@ -26,6 +31,10 @@ MNIST_COUNTS = {
     "test": (980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009),
 }
 TORCHVISION = {"mnist": MNIST, "fashion_mnist": FashionMNIST, "kmnist": KMNIST, "emnist_digits": EMNIST}
+
+
+class Unreachable(InputError):
+    """No mirror has the data set for us. Its text is what each of them answered."""
 
 
 class Source(NamedTuple):
@@ -39,9 +48,16 @@ def fetch(dataset: str, mirror: str | None, folder: Path) -> Source:
     """Return the data set `dataset`, from `mirror` if it has it and else from the published addresses; `folder` takes the downloads."""
     if dataset == "uci_digits":
         return make_uci_digits()
+    if dataset == "stand_in":
+        return make_stand_in()
     if mirror and dataset == "mnist" and (mat := find_mat(mirror, folder)):
         return read_mat(mat)
     return fetch_torchvision(dataset, mirror, folder)
+
+
+def own_mirror(options: Download) -> str | None:
+    """Return the mirror to try before the published ones: the environment's, or that of params.yaml."""
+    return os.environ.get("DIGITS_MIRROR") or options.mirror
 
 
 def fetch_torchvision(dataset: str, mirror: str | None, folder: Path) -> Source:
@@ -55,15 +71,17 @@ def fetch_torchvision(dataset: str, mirror: str | None, folder: Path) -> Source:
             cls = with_mirror(published, address, folder)
             train, test = (cls(folder, train=is_train, download=True, **options) for is_train in (True, False))
         except (OSError, EOFError, HTTPException, RuntimeError, ValueError) as error:
+            if getattr(error, "errno", None) in OUR_FAULTS:
+                raise InputError(f"{dataset} could not be read or stored: {error}") from None
             answers.append(f"{address}: {str(error).strip().splitlines()[-1]}")
             continue
         splits = {"train": as_arrays(train), "test": as_arrays(test)}
         if dataset == "emnist_digits":  # published with rows and columns swapped
             splits = {name: (images.transpose(0, 2, 1), labels) for name, (images, labels) in splits.items()}
         return Source(list(train.classes) if dataset in ("fashion_mnist", "kmnist") else DIGIT_NAMES, splits)
-    raise InputError(
+    raise Unreachable(
         f"{dataset} could not be had ({'; '.join(answers)}); set DIGITS_MIRROR to a folder or a URL that has its files, "
-        "or download.dataset to uci_digits, which needs no network"
+        "or download.dataset to stand_in or uci_digits, which need no network"
     )
 
 
@@ -136,6 +154,11 @@ def read_mat(path: Path) -> Source:
             for split, counts in MNIST_COUNTS.items()
         },
     )
+
+
+def make_stand_in() -> Source:
+    """Return the drawn stand-in for MNIST: one data set, the same everywhere."""
+    return Source(DIGIT_NAMES, dict(zip(("train", "test"), draw_stand_in(seed=0), strict=True)))
 
 
 def make_uci_digits() -> Source:

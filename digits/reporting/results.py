@@ -18,6 +18,7 @@ TITLES = {
     "kmnist": "Kuzushiji-MNIST",
     "emnist_digits": "EMNIST digits",
     "uci_digits": "UCI digits",
+    "stand_in": "stand-in digits (not MNIST)",
 }
 
 
