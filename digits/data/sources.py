@@ -16,7 +16,7 @@ from scipy.io import loadmat
 from scipy.ndimage import zoom
 from sklearn.datasets import load_digits
 
-from digits.data.stand_in import draw_stand_in
+from digits.data.stand_in import TEST_COUNTS, TRAIN_COUNTS, draw_stand_in
 from digits.data.torchvision_datasets import EMNIST, KMNIST, MNIST, FashionMNIST, check_integrity, download_url
 from digits.errors import InputError
 from digits.params import Download
@@ -26,10 +26,7 @@ OUR_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM
 MAT_NAME = "mnist_all.mat"
 DIGIT_NAMES = [str(digit) for digit in range(10)]
 # Images of each digit in MNIST, in training and in test: what tells a whole mnist_all.mat from another file.
-MNIST_COUNTS = {
-    "train": (5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949),
-    "test": (980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009),
-}
+MNIST_COUNTS = {"train": TRAIN_COUNTS, "test": TEST_COUNTS}
 TORCHVISION = {"mnist": MNIST, "fashion_mnist": FashionMNIST, "kmnist": KMNIST, "emnist_digits": EMNIST}
 
 
@@ -73,7 +70,7 @@ def fetch_torchvision(dataset: str, mirror: str | None, folder: Path) -> Source:
         except (OSError, EOFError, HTTPException, RuntimeError, ValueError) as error:
             if getattr(error, "errno", None) in OUR_FAULTS:
                 raise InputError(f"{dataset} could not be read or stored: {error}") from None
-            answers.append(f"{address}: {str(error).strip().splitlines()[-1]}")
+            answers.append(f"{address}: {' '.join(str(error).split('got:')[-1].split())}")  # torchvision: "Tried ..., got: ..."
             continue
         splits = {"train": as_arrays(train), "test": as_arrays(test)}
         if dataset == "emnist_digits":  # published with rows and columns swapped
