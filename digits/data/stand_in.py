@@ -8,7 +8,8 @@ how people write: nothing was fitted to MNIST or to any other data set. Which al
 network trained on these digits got wrong in MNIST's training set.
 
 Control points are written x,y in tenths of a digit's height: x to the right, y down from the top at 0 to the base line at 10. Curves are
-float32 (n, m, 2), in heights, then in pixels; n counts images, m the points along the pen's way.
+(n, m, 2), in heights, then in pixels; n counts images, m the points along the pen's way. They are float64: sin and exp differ in the last
+bits from processor to processor, and in float32 a few grey values would too.
 """
 
 from typing import NamedTuple
@@ -33,8 +34,8 @@ class Allograph(NamedTuple):
 
     @property
     def strokes(self) -> list[np.ndarray]:
-        """The control points of each stroke, float32 (n_points, 2), in heights."""
-        return [np.array([point.split(",") for point in stroke.split()], np.float32) / 10 for stroke in self.path.split("|")]
+        """The control points of each stroke, float64 (n_points, 2), in heights."""
+        return [np.array([point.split(",") for point in stroke.split()], float) / 10 for stroke in self.path.split("|")]
 
 
 ALLOGRAPHS: dict[int, dict[str, Allograph]] = {
@@ -170,7 +171,7 @@ BATCH = 256  # images at a time: the distances of a batch fit in a core's cache
 def draw_stand_in(seed: int, n_train: int = 60_000, n_test: int = 10_000) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
     """Return (images, labels) for train and for test: uint8 (n, 28, 28), 0 is paper and 255 is ink; uint8 (n,), in MNIST's proportions.
 
-    The same seed and numbers give the same bytes, on any number of cores.
+    The same seed and numbers give the same bytes, on any number of cores. NumPy does not promise the same draws in all its versions.
     """
     with tqdm(total=n_train + n_test, desc="stand-in digits", unit="img", disable=None, leave=False) as bar:
         train = draw_split(np.random.default_rng([seed, 0]), class_counts(TRAIN_COUNTS, n_train), bar)
@@ -205,9 +206,9 @@ def draw_split(generator: np.random.Generator, counts: np.ndarray, bar: tqdm) ->
 
 
 def draw_trait(generator: np.random.Generator, trait: Trait, writers: np.ndarray, shape: tuple[int, ...] = ()) -> np.ndarray:
-    """Return the trait of each image, float32 (n, *shape): its mean, its writer's deviation and its own."""
-    of_writer = generator.standard_normal((writers.max(initial=0) + 1, *shape), np.float32)
-    of_image = generator.standard_normal((len(writers), *shape), np.float32)
+    """Return the trait of each image, float64 (n, *shape): its mean, its writer's deviation and its own."""
+    of_writer = generator.standard_normal((writers.max(initial=0) + 1, *shape))
+    of_image = generator.standard_normal((len(writers), *shape))
     return trait.mean + trait.between * of_writer[writers] + trait.within * of_image
 
 
@@ -221,7 +222,7 @@ def choose_allographs(generator: np.random.Generator, allographs: list[Allograph
 
 
 def draw_control_points(generator: np.random.Generator, allograph: Allograph, writers: np.ndarray) -> np.ndarray:
-    """Return the allograph's control points, stroke after stroke, as each image has them; float32 (n, n_points, 2), in heights."""
+    """Return the allograph's control points, stroke after stroke, as each image has them; float64 (n, n_points, 2), in heights."""
     strokes = allograph.strokes
     points = np.concatenate(strokes)
     of_points = draw_trait(generator, POINT_SPREAD, writers, points.shape)
@@ -268,16 +269,16 @@ def spline(points: np.ndarray, steps: np.ndarray) -> np.ndarray:
     pieces = []
     for i, n_steps in enumerate(steps):
         p0, p1, p2, p3 = (padded[:, i + j, None] for j in range(4))
-        t = (np.arange(n_steps, dtype=np.float32) / n_steps)[:, None]
+        t = (np.arange(n_steps) / n_steps)[:, None]
         pieces.append((2 * p1 + (p2 - p0) * t + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t**2 + (3 * p1 - p0 - 3 * p2 + p3) * t**3) / 2)
     return np.concatenate([*pieces, points[:, -1:]], axis=1)
 
 
 def pen_radius(generator: np.random.Generator, n_points: int, traits: dict[str, np.ndarray]) -> np.ndarray:
-    """Return the radius of the pen's line at each point of the curves, float32 (n, m), in heights."""
+    """Return the radius of the pen's line at each point of the curves, float64 (n, m), in heights."""
     n = len(traits["log_radius"])
     cycles, phase = generator.uniform(0.5, 3, (n, 1)), generator.uniform(0, 2 * np.pi, (n, 1))
-    wave = np.sin(2 * np.pi * cycles * np.linspace(0, 1, n_points) + phase).astype(np.float32)
+    wave = np.sin(2 * np.pi * cycles * np.linspace(0, 1, n_points) + phase)
     return np.exp(traits["log_radius"])[:, None] * (1 + traits["unevenness"][:, None] * wave)
 
 
@@ -293,7 +294,7 @@ def deform(generator: np.random.Generator, curve: np.ndarray, traits: dict[str, 
         x, y = x + amplitude[0] * wave, y + amplitude[1] * wave
     x = x - of["slant"] * y
     cosine, sine = np.cos(of["rotation"]), np.sin(of["rotation"])
-    return np.stack([cosine * x - sine * y, sine * x + cosine * y], axis=-1).astype(np.float32)
+    return np.stack([cosine * x - sine * y, sine * x + cosine * y], axis=-1)
 
 
 def fit_in_box(curve: np.ndarray, radius: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -305,21 +306,21 @@ def fit_in_box(curve: np.ndarray, radius: np.ndarray) -> tuple[np.ndarray, np.nd
 
 
 def rasterize(generator: np.random.Generator, curve: np.ndarray, radius: np.ndarray, traits: dict[str, np.ndarray]) -> np.ndarray:
-    """Return the ink of lines of the given radius (n, m) along the curves (n, m, 2): float32 (n, 20, 20), from 0 to 1.
+    """Return the ink of lines of the given radius (n, m) along the curves (n, m, 2): float64 (n, 20, 20), from 0 to 1.
 
     A pixel's power with regard to a circle, distance^2 - radius^2, is negative inside it; the line is a circle at every point. The least
     power gives the signed distance to the line's edge, exact on the edge; ink falls off over about a pixel there.
     """
-    centres = np.arange(BOX, dtype=np.float32) + 0.5
-    x_squared = (centres - curve[..., 0, None]) ** 2
-    y_squared = (centres - curve[..., 1, None]) ** 2 - radius[..., None] ** 2
+    centres = np.arange(BOX) + 0.5
+    x_squared = ((centres - curve[..., 0, None]) ** 2).astype(np.float32)
+    y_squared = ((centres - curve[..., 1, None]) ** 2 - radius[..., None] ** 2).astype(np.float32)
     power = np.full((len(curve), BOX, BOX), np.inf, np.float32)
     for i in range(curve.shape[1]):
         np.minimum(power, y_squared[:, i, :, None] + x_squared[:, i, None, :], out=power)
     mean_radius = radius.mean(axis=1)[:, None, None]
     distance = np.sqrt(np.maximum(power + mean_radius**2, 0)) - mean_radius
     grain, blur = np.exp(traits["log_grain"])[:, None, None], np.exp(traits["log_blur"])[:, None, None]
-    distance += grain * generator.standard_normal(distance.shape, np.float32)
+    distance += grain * generator.standard_normal(distance.shape)
     return np.clip(0.5 - distance / blur, 0, 1)
 
 
