@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup run plots page test lint lock prune readme bench verify
+.PHONY: help setup run plots page test kills lint lock prune readme bench verify
 
 PYTHON ?= python3
 VENV := .venv
@@ -31,6 +31,9 @@ page: setup  ## write the page that DVC puts the plots into: after an edit of it
 
 test: setup  ## run the tests
 	pytest
+
+kills: setup  ## kill stages at random moments, and see that they go on to the same bytes (some ten minutes)
+	pytest -m slow
 
 lint: setup  ## check style and types
 	ruff check .

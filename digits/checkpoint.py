@@ -48,7 +48,7 @@ class Checkpoint:
         try:
             with safe_open(self.path, framework="numpy") as file:
                 record = json.loads((file.metadata() or {}).get("digits", "{}"))
-                if record.get("key") != self.key:
+                if not isinstance(record, dict) or record.get("key") != self.key:
                     return None
                 arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
         except (OSError, SafetensorError, ValueError):
@@ -58,13 +58,22 @@ class Checkpoint:
         )
         return Progress(record["history"], record["train_seconds"], weights, state)
 
+    def remove(self) -> None:
+        self.path.unlink(missing_ok=True)
 
-def training_key(settings: Any, *arrays: np.ndarray) -> str:
-    """Return a digest of all that a training's result depends on: settings (as JSON), data, and the project's code as it is loaded."""
-    digest = hashlib.sha256(json.dumps(settings).encode())
+
+def digest_arrays(*arrays: np.ndarray) -> str:
+    """Return the SHA-256 digest of the arrays' types, shapes and values, in hexadecimal."""
+    digest = hashlib.sha256()
     for array in arrays:
         digest.update(f"{array.dtype} {array.shape}".encode())
         digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def training_key(settings: Any) -> str:
+    """Return a digest of settings, as JSON has them, and of the project's code as it is loaded."""
+    digest = hashlib.sha256(json.dumps(settings).encode())
     files = {str(module.__file__) for name, module in sys.modules.items() if name.split(".")[0] == "digits" and getattr(module, "__file__", None)}
     for file in sorted(files):
         digest.update(Path(file).read_bytes())

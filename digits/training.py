@@ -19,17 +19,18 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
 from digits.architecture import Weights
 from digits.batches import plan_epochs
-from digits.checkpoint import Checkpoint, Progress, State, training_key
+from digits.checkpoint import Checkpoint, Progress, State, digest_arrays, training_key
 from digits.data.inputs import Preprocessing
 from digits.errors import InputError, one_line_errors
 from digits.files import read_json, read_split, write_json, write_table
-from digits.machine import describe_machine
+from digits.machine import describe_machine, package_versions
 from digits.memory import keep_freed_memory, peak_memory_bytes
 from digits.model import Description, Model, write_model
 from digits.params import Params, load_params
@@ -109,11 +110,11 @@ def train(
     preprocessing: Preprocessing,
     train_split: Split,
     validation_split: Split,
-    checkpoint_path: Path | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> tuple[Model, Recorder]:
     """Return the trained model and the record of its training. A split is (normalised images (n, 28, 28), labels (n,)).
 
-    Where there is a checkpoint path, the training goes on from the checkpoint that lies there, if it is this training's.
+    With a checkpoint, the training goes on from what it holds, and keeps it up to date.
     """
     recipe = params.recipe(framework, run)
     description = Description(
@@ -127,11 +128,7 @@ def train(
     def measure(weights: Weights) -> tuple[float, float]:
         return loss_and_accuracy(backend.predict(architecture, weights, validation_images, threads=params.threads), validation_labels)
 
-    checkpoint = progress = None
-    if checkpoint_path:
-        settings = [model.describe(), recipe.model_dump(), params.seed, params.threads, backend.LIBRARY, describe_machine()]
-        checkpoint = Checkpoint(checkpoint_path, training_key(settings, *train_split, *validation_split))
-        progress = checkpoint.load()
+    progress = checkpoint.load() if checkpoint else None
     n_done = len(progress.history) // 2 if progress else 0
     if n_done:
         print(f"{framework}/{run}: goes on after epoch {n_done} of {recipe.epochs}", file=sys.stderr)
@@ -171,14 +168,34 @@ def run_stage(backend: ModuleType, framework: str) -> None:
         run = parser.parse_args().run
         params.recipe(framework, run)
         preprocessing = Preprocessing(**read_json(DATA / "preprocessing.json"))
-        checkpoint = CHECKPOINTS / framework / f"{run}.safetensors"
-        model, recorder = train(
-            backend, framework, run, params, preprocessing, read_split(DATA / "train"), read_split(DATA / "validation"), checkpoint
+        splits = read_split(DATA / "train"), read_split(DATA / "validation")
+        setting = describe_setting(backend, framework, params, digest_arrays(*splits[0], *splits[1]))
+        checkpoint = Checkpoint(
+            CHECKPOINTS / framework / f"{run}.safetensors", training_key([describe_run(params, framework, run), preprocessing.model_dump(), setting])
         )
+        model, recorder = train(backend, framework, run, params, preprocessing, *splits, checkpoint)
         folder = MODELS / framework / run
         write_table(folder / "history.csv", recorder.history)
         write_model(folder / "model.safetensors", model)
         cost = {"train_seconds": round(recorder.train_seconds, 3), "peak_memory_bytes": peak_memory_bytes(backend.FORKS)}
-        setting = {"seed": params.seed, "threads": params.threads, "library": backend.LIBRARY, **describe_machine()}
         write_json(MODELS / "times" / framework / f"{run}.json", cost | setting)
-        checkpoint.unlink(missing_ok=True)
+        checkpoint.remove()
+
+
+def describe_run(params: Params, framework: str, run: str) -> dict[str, Any]:
+    """Return a run's recipe with the layers of its architecture, as params.yaml has them."""
+    recipe = params.recipe(framework, run)
+    return recipe.model_dump() | {"architecture": [layer.as_data() for layer in params.architectures[recipe.architecture]]}
+
+
+def describe_setting(backend: ModuleType, framework: str, params: Params, data_digest: str) -> dict[str, Any]:
+    """Return what else a training's result depends on: seed, threads, machine, the versions of packages, and the data."""
+    parts = ["base"] + ([framework] if framework in ("torch", "tf") else [])
+    return {
+        "seed": params.seed,
+        "threads": params.threads,
+        "library": backend.LIBRARY,
+        **describe_machine(),
+        "packages": package_versions(*parts),
+        "data_sha256": data_digest,
+    }

@@ -37,6 +37,9 @@ def test_every_run_has_its_metrics_model_history_times_and_predictions(finished)
             assert set(history["split"]) == {"train", "validation"}
             times = json.loads((finished.path / f"models/times/{framework}/{run}.json").read_text())
             assert times["train_seconds"] > 0
+            assert times["packages"]["numpy"] == np.__version__
+            assert ("torch" in times["packages"], "keras" in times["packages"]) == (framework == "torch", framework == "tf")
+            assert len(times["data_sha256"]) == 64
             assert times["peak_memory_bytes"] > 2**20
             arrays = {path.stem: read_array(path) for path in (finished.path / f"data/evaluation/{framework}/{run}").iterdir()}
             assert (arrays["predictions"] != arrays["labels"]).sum() == metrics["errors"]

@@ -114,6 +114,8 @@ def test_parameters_versions_and_data_are_told(tmp_path):
     for expected in (
         "scratch 1.0; tf 1.0; torch 1.0",
         "2 cores (a processor), 2 threads, Python 3.11",
+        "numpy 2.0, scratch-package 1.5, tf-package 1.5, torch-package 1.5",
+        "validation splits 0a1b",
         "784 pixels kept",
         "flatten, {dense: {units: 3}}",
     ):

@@ -40,6 +40,7 @@ def make_result(framework: str, run: str, n_right: int) -> RunResult:
         {
             "train_seconds": 3.21, "peak_memory_bytes": 2**30, "seed": 0, "threads": 2, "library": f"{framework} 1.0",
             "processor": "a processor", "cores": 2, "python": "3.11",
+            "packages": {"numpy": "2.0", f"{framework}-package": "1.5"}, "data_sha256": "0a1b",
         },
         np.eye(3)[predictions] * np.linspace(0.5, 0.8, 12)[:, np.newaxis] + (1 - np.linspace(0.5, 0.8, 12)[:, np.newaxis]) / 3,
         labels,

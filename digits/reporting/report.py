@@ -70,6 +70,8 @@ def render_report(
         recipes={name: ", ".join(f"{key} {value}" for key, value in recipe.items()) for name, recipe in recipes.items()},
         machine=results[0].times,
         libraries=sorted({result.times["library"] for result in results}),
+        packages=dict(sorted({pair for result in results for pair in result.times["packages"].items()})),
+        data_digests=sorted({result.times["data_sha256"] for result in results}),
     )
 
 

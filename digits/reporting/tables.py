@@ -86,7 +86,8 @@ def results_table(results: list[RunResult], pairs: pd.DataFrame) -> pd.DataFrame
     significantly.
     """
     rows = [
-        {"framework": result.framework, "run": result.run, "architecture": result.architecture, **result.metrics, **result.times}
+        {"framework": result.framework, "run": result.run, "architecture": result.architecture, **result.metrics}
+        | {name: value for name, value in result.times.items() if name != "packages"}
         for result in results
     ]
     table = pd.DataFrame(rows).sort_values(["errors", "framework", "run"], ignore_index=True)
