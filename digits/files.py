@@ -57,8 +57,8 @@ def read_array(path: Path) -> np.ndarray:
         return np.load(path, allow_pickle=False)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error}; run `dvc repro`") from None
-    except (ValueError, EOFError) as error:
-        raise InputError(f"{path}: is not a .npy file: {error}") from None
+    except Exception as error:  # np.load lets out whatever the parser of its header meets in a damaged file
+        raise InputError(f"{path}: is not a .npy file: {type(error).__name__}: {error}") from None
 
 
 def write_split(folder: Path, images: np.ndarray, labels: np.ndarray) -> None:
@@ -67,10 +67,13 @@ def write_split(folder: Path, images: np.ndarray, labels: np.ndarray) -> None:
 
 
 def read_split(folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Return images (n, 28, 28) and labels, int64 (n,)."""
+    """Return images, uint8 or float32 (n, 28, 28), and labels, int64 (n,), from 0 to 9; raise InputError where a file holds anything else."""
     images, labels = read_array(folder / "images.npy"), read_array(folder / "labels.npy")
-    if len(images) != len(labels):
-        raise InputError(f"{folder}: {len(images)} images but {len(labels)} labels; run `dvc repro`")
+    if images.dtype not in (np.uint8, np.float32) or images.shape[1:] != (28, 28) or labels.dtype != np.uint8 or labels.shape != images.shape[:1]:
+        found = f"images {images.dtype} {images.shape}, labels {labels.dtype} {labels.shape}"
+        raise InputError(f"{folder}: has {found}; expected images uint8 or float32 (n, 28, 28), labels uint8 (n,); run `dvc repro`")
+    if labels.max(initial=0) > 9:
+        raise InputError(f"{folder}: has the label {labels.max()}; expected labels from 0 to 9; run `dvc repro`")
     return images, labels.astype(np.int64)
 
 

@@ -4,8 +4,8 @@ A digit is written in one of several ways, its allographs: strokes of a pen, eac
 favourite allographs, a way of bending them, a slant, a pen and proportions, and writes no digit twice the same. What is written is brought
 into MNIST's form, as http://yann.lecun.com/exdb/mnist/ describes it: scaled to fit a box of 20 x 20 pixels, aspect kept, with grey edges,
 and placed in a field of 28 x 28 by its centre of mass; training and test set are by different writers. Shapes and spreads are estimates of
-how people write: nothing was fitted to MNIST or to any other data set. Which allographs were missing or too rare, and that spreads were too narrow, was seen
-from what a network trained on these digits got wrong in MNIST's training set.
+how people write: nothing was fitted to MNIST or to any other data set. Which allographs were missing or too rare, and which spreads too
+narrow, was seen from what a network trained on these digits got wrong in MNIST's training set.
 
 Control points are written x,y in tenths of a digit's height: x to the right, y down from the top at 0 to the base line at 10. Curves are
 (n, m, 2), in heights, then in pixels; n counts images, m the points along the pen's way. They are float64: sin and exp differ in the last
