@@ -6,6 +6,7 @@ python -m digits.readme
 import subprocess
 import sys
 from pathlib import Path
+from statistics import mean
 
 import pandas as pd
 
@@ -33,6 +34,7 @@ def render(text: str, root: Path) -> str:
         "graph": format_graph(root),
         "timing": format_timing(timing),
         "engine": format_engine(read_json(root / "benchmarks/engine.json")),
+        "stand_in": format_stand_in(read_json(root / "benchmarks/stand_in.json")),
     }
     for name, content in contents.items():
         begin, end = f"<!-- {name} -->\n", f"\n<!-- /{name} -->"
@@ -70,6 +72,15 @@ def format_timing(timing: dict) -> str:
         f"{timing['no_op_seconds']:.1f} s when there is nothing to do; no process took more than {timing['peak_memory_bytes'] / 2**20:,.0f} MiB."
     )
     return "\n".join([head, "", "| stage | seconds |", "|---|---:|", *rows])
+
+
+def format_stand_in(worth: dict) -> str:
+    """Return what the stand-in digits are worth."""
+    accuracies = [run["accuracy_on_mnist"] for run in worth["runs"]]
+    return (
+        f"Trained on the stand-in alone, the {worth['run']} scores {100 * mean(accuracies):.2f} % on MNIST's {worth['n_test']:,} test images: the mean of "
+        f"{len(accuracies)} seeds, from {100 * min(accuracies):.2f} to {100 * max(accuracies):.2f} % (`python -m benchmarks.stand_in`)."
+    )
 
 
 def format_engine(race: dict) -> str:
