@@ -57,7 +57,8 @@ def main() -> None:
             accuracy[name] = score(probabilities, truth.astype(np.int64))["accuracy"]
         rows.append({"seed": seed, "accuracy_on_mnist": accuracy["mnist"], "accuracy_on_stand_in": accuracy["stand_in"]})
         print(f"seed {seed}: {accuracy['mnist']:.4f} on MNIST's test set, {accuracy['stand_in']:.4f} on the stand-in's")
-    write_json(RESULT, {"run": "torch/cnn", "n_test": len(test_labels), "runs": rows, "drawing_seconds": round(drawing_seconds, 1), **describe_machine()})
+    worth = {"run": "torch/cnn", "n_test": len(test_labels), "runs": rows, "drawing_seconds": round(drawing_seconds, 1)}
+    write_json(RESULT, worth | describe_machine())
 
 
 if __name__ == "__main__":

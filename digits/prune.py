@@ -30,7 +30,7 @@ def main() -> None:
 
 def leftover_files(params: Params) -> list[Path]:
     """Return the files and folders of runs that are in none of params.yaml's sections."""
-    patterns = ("models/{}/*", "models/times/{}/*.json", "metrics/{}/*.json", "data/evaluation/{}/*")
+    patterns = ("models/{}/*", "models/times/{}/*.json", "checkpoints/{}/*.safetensors", "metrics/{}/*.json", "data/evaluation/{}/*")
     found = [(path, framework) for framework in FRAMEWORKS for pattern in patterns for path in sorted(Path().glob(pattern.format(framework)))]
     return [path for path, framework in found if path.stem not in params.runs(framework) and path.name != ".gitignore"]
 

@@ -78,8 +78,8 @@ def format_stand_in(worth: dict) -> str:
     """Return what the stand-in digits are worth."""
     accuracies = [run["accuracy_on_mnist"] for run in worth["runs"]]
     return (
-        f"Trained on the stand-in alone, the {worth['run']} scores {100 * mean(accuracies):.2f} % on MNIST's {worth['n_test']:,} test images: the mean of "
-        f"{len(accuracies)} seeds, from {100 * min(accuracies):.2f} to {100 * max(accuracies):.2f} % (`python -m benchmarks.stand_in`)."
+        f"Trained on the stand-in alone, the {worth['run']} scores {100 * mean(accuracies):.2f} % on MNIST's {worth['n_test']:,} test images: "
+        f"the mean of {len(accuracies)} seeds, from {100 * min(accuracies):.2f} to {100 * max(accuracies):.2f} % (`python -m benchmarks.stand_in`)."
     )
 
 

@@ -1,5 +1,6 @@
 """Stages killed at any moment: the next `dvc repro` ends with the same bytes as a run that nobody disturbed. Run by `make kills`."""
 
+import json
 import os
 import random
 import shutil
@@ -58,6 +59,16 @@ def kill_during(clone: Clone, stage: str, seconds: float) -> bool:
     return False
 
 
+def forget(clone: Clone, stage: str) -> None:
+    """Take a stage's outputs out of DVC's cache: DVC would bring them back from there instead of running the stage."""
+    cache = clone.path / ".dvc/cache/files/md5"
+    for out in read_lock(clone.path)[stage]["outs"]:
+        path = cache / out["md5"][:2] / out["md5"][2:]
+        files = [entry["md5"] for entry in json.loads(path.read_text())] if path.suffix == ".dir" and path.exists() else []
+        for file in [path, *(cache / md5[:2] / md5[2:] for md5 in files)]:
+            file.unlink(missing_ok=True)
+
+
 def test_kills_at_random_moments_leave_nothing_that_is_mistaken_for_finished(undisturbed, tmp_path):
     shutil.copytree(undisturbed.path, tmp_path / "clone", symlinks=True)
     clone, expected, chance = Clone(tmp_path / "clone"), read_lock(undisturbed.path), random.Random(0)
@@ -69,8 +80,11 @@ def test_kills_at_random_moments_leave_nothing_that_is_mistaken_for_finished(und
     n_kills = n_resumed = 0
     while n_kills < N_KILLS:
         stage = STAGES[n_kills % len(STAGES)]
-        n_kills += kill_during(clone, stage, chance.uniform(0, seconds[stage]))
+        forget(clone, stage)
+        killed = kill_during(clone, stage, chance.uniform(0, seconds[stage]))
+        n_kills += killed
         printed = clone.run("dvc", "repro", "--no-run-cache")
+        assert not killed or f"Running stage '{stage}'" in printed
         n_resumed += "goes on after epoch" in printed
         assert differing_outputs(expected, read_lock(clone.path)) == [], stage
         assert "up to date" in clone.run("dvc", "status"), stage  # the files are those of the lock
