@@ -39,7 +39,8 @@ class Checkpoint:
         """Replace what the file holds, at once or not at all."""
         arrays = {f"weights/{name}": array for name, array in progress.weights.items()}
         arrays |= {f"state/{name}": array for name, array in progress.state.items()}
-        record = {"key": self.key, "history": progress.history, "train_seconds": progress.train_seconds}
+        # safetensors does not keep the order of the names, which is that of the layers.
+        record = {"key": self.key, "history": progress.history, "train_seconds": progress.train_seconds, "names": list(arrays)}
         with rewritten(self.path) as partial:
             save_file({name: np.array(array, order="C") for name, array in arrays.items()}, partial, metadata={"digits": json.dumps(record)})
 
@@ -50,7 +51,7 @@ class Checkpoint:
                 record = json.loads((file.metadata() or {}).get("digits", "{}"))
                 if not isinstance(record, dict) or record.get("key") != self.key:
                     return None
-                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
+                arrays = {name: file.get_tensor(name) for name in record["names"]}
         except (OSError, SafetensorError, ValueError):
             return None
         weights, state = (

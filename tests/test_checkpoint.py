@@ -12,7 +12,10 @@ from digits.training import describe_run, train
 
 PARAMS = load_params(ROOT / "params.yaml")
 PROGRESS = Progress(
-    [{"epoch": 1, "split": "train", "loss": 0.1 + 0.2, "accuracy": 1 / 3}], 1.25, {"0_dense.W": np.eye(3, dtype=np.float32)}, {"t": np.array(7)}
+    [{"epoch": 1, "split": "train", "loss": 0.1 + 0.2, "accuracy": 1 / 3}],
+    1.25,
+    {"9_dense.W": np.eye(3, dtype=np.float32), "0_dense.W": np.ones(2, np.float32)},
+    {"t": np.array(7)},
 )
 
 
@@ -26,7 +29,8 @@ def checkpoint(tmp_path) -> Checkpoint:
 def test_what_is_saved_is_loaded(checkpoint):
     loaded = checkpoint.load()
     assert (loaded.history, loaded.train_seconds) == (PROGRESS.history, 1.25)
-    assert np.array_equal(loaded.weights["0_dense.W"], np.eye(3, dtype=np.float32))
+    assert list(loaded.weights) == ["9_dense.W", "0_dense.W"]  # in the order of the layers
+    assert np.array_equal(loaded.weights["9_dense.W"], np.eye(3, dtype=np.float32))
     assert loaded.state["t"].shape == ()
     assert loaded.state["t"] == 7
     assert [path.name for path in checkpoint.path.parent.iterdir()] == ["cnn.safetensors"]

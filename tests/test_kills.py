@@ -98,6 +98,7 @@ def test_interrupted_training_says_how_to_go_on_and_does(undisturbed, tmp_path, 
     """Ctrl-C goes to every process of the terminal's group."""
     shutil.copytree(undisturbed.path, tmp_path / "clone", symlinks=True)
     clone, stage = Clone(tmp_path / "clone"), f"train_{framework}@{RUNS[framework]}"
+    forget(clone, stage)
     command = ["dvc", "repro", "--force", "--single-item", "--no-run-cache", stage]
     with subprocess.Popen(
         command, cwd=clone.path, env=ENVIRONMENT, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
