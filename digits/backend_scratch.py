@@ -6,6 +6,7 @@ Images and weights have our layout there as they are.
 import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,10 @@ from digits.architecture import STATE, Architecture, BatchNorm, Conv, Dense, Dro
 from digits.params import ADAM, BATCH_NORM, MINIMIZERS, Recipe
 from digits.scratch import layers
 from digits.scratch.blocks import fuse
+from digits.scratch.losses import softmax_cross_entropy
 from digits.scratch.network import Network
 from digits.scratch.optimizers import SGD, Adam, conjugate_gradient, l_bfgs
-from digits.scratch.workers import Workers
+from digits.scratch.workers import Workers, shared_array
 
 LIBRARY = f"NumPy {np.__version__}, SciPy {scipy.__version__}"
 FORKS = True
@@ -52,7 +54,11 @@ def fit(
     recorder,
     state: dict[str, np.ndarray] | None = None,
 ) -> None:
-    network = build(architecture, weights)
+    network = build(architecture, weights, recipe.label_smoothing)
+    if recipe.augmentation:  # what an epoch sees is written where all workers see it
+        shared = shared_array(images.shape, images.dtype)
+        shared[:] = images
+        images = shared
     with threadpool_limits(1, user_api="blas"):
         workers = Workers(network, images, labels, threads, fork=is_fork_safe())
         if recipe.optimizer in MINIMIZERS:
@@ -68,7 +74,9 @@ def fit_batches(workers: Workers, weights: Weights, recipe: Recipe, epochs, seed
     optimizer = Adam(*ADAM) if recipe.optimizer == "adam" else SGD(recipe.momentum or 0.0, recipe.nesterov)
     for name in state.keys() & vars(optimizer).keys():
         setattr(optimizer, name, state[name].copy() if state[name].ndim else state[name].item())
-    for epoch, steps in enumerate(epochs, start=int(state.get("n_epochs", 0))):
+    for epoch, (steps, seen) in enumerate(epochs, start=int(state.get("n_epochs", 0))):
+        if seen is not None:
+            workers.x[:] = seen
         for number, (samples, learning_rate) in enumerate(steps):
             result = workers.loss_and_gradient(samples, recipe.l2, seed=(seed, epoch, number))
             optimizer.step(network.parameters, result.gradient, learning_rate)
@@ -110,14 +118,15 @@ def is_fork_safe() -> bool:
     return sys.platform == "linux" and not {"torch", "tensorflow"} & set(sys.modules)
 
 
-def build(architecture: Architecture, weights: Weights) -> Network:
+def build(architecture: Architecture, weights: Weights, label_smoothing: float = 0.0) -> Network:
     """Return the network with a copy of the given weights."""
     trained: list[dict[str, np.ndarray]] = [{} for _ in architecture]
     state: list[dict[str, np.ndarray]] = [{} for _ in architecture]
     for name, array in weights.items():
         layer, role = name.split(".")
         (state if role in STATE else trained)[int(layer.split("_")[0])][role] = array
-    return Network(*fuse([LAYERS[type(layer)](layer, of_layer) for layer, of_layer in zip(architecture, state, strict=True)], trained))
+    plain = [LAYERS[type(layer)](layer, of_layer) for layer, of_layer in zip(architecture, state, strict=True)]
+    return Network(*fuse(plain, trained), partial(softmax_cross_entropy, smoothing=label_smoothing))
 
 
 def read_weights(network: Network, names: Iterable[str]) -> Weights:

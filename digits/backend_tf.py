@@ -53,10 +53,12 @@ def fit(
     optimizer.build(network.trainable_variables)
     for name, array in (state or {}).items():
         state_variables(network, optimizer)[name].assign(array)
-    train_steps = compile_steps(network, optimizer, recipe.l2)
+    train_steps = compile_steps(network, optimizer, recipe.l2, recipe.label_smoothing)
     x, y = tf.constant(images), tf.constant(labels)
-    for epoch in epochs:
-        for chunk in chunks(epoch):
+    for steps, seen in epochs:
+        if seen is not None:
+            x = tf.constant(seen)
+        for chunk in chunks(steps):
             samples = np.stack([step.samples for step in chunk])
             rates = np.array([step.learning_rate for step in chunk], np.float32)
             loss, n_correct = train_steps(x, y, tf.constant(samples), tf.constant(rates))
@@ -91,14 +93,21 @@ def build_optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
     return keras.optimizers.SGD(momentum=recipe.momentum or 0.0, nesterov=recipe.nesterov)
 
 
-def compile_steps(network: keras.Sequential, optimizer: keras.optimizers.Optimizer, l2: float):
+def compile_steps(network: keras.Sequential, optimizer: keras.optimizers.Optimizer, l2: float, label_smoothing: float = 0.0):
     """Return the compiled function that takes one step for each row of `batches`, and returns their mean loss and number right."""
     matrices = [variable.value for variable in network.trainable_variables if len(variable.shape) > 1]
+
+    def cross_entropy(y: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        if not label_smoothing:
+            return tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits)
+        n_classes = logits.shape[1]
+        targets = (1 - label_smoothing) * tf.one_hot(y, n_classes) + label_smoothing / n_classes
+        return tf.nn.softmax_cross_entropy_with_logits(targets, logits)
 
     def step(x: tf.Tensor, y: tf.Tensor, learning_rate: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
             logits = network(x, training=True)
-            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits))
+            loss = tf.reduce_mean(cross_entropy(y, logits))
             objective = loss + l2 * tf.add_n([tf.nn.l2_loss(W) for W in matrices]) if l2 else loss  # l2_loss is sum W^2 / 2
         change_learning_rate(optimizer, learning_rate)
         optimizer.apply(tape.gradient(objective, network.trainable_weights))

@@ -69,14 +69,15 @@ def fit(
     optimizer = build_optimizer(network, recipe)
     if state:
         restore_state(optimizer, state)
-    x, y = as_tensor(images), torch.from_numpy(labels)
-    for epoch in epochs:
+    y = torch.from_numpy(labels)
+    for steps, seen in epochs:
         network.train()
-        for samples, learning_rate in epoch:
+        x = as_tensor(images if seen is None else seen)
+        for samples, learning_rate in steps:
             batch = torch.from_numpy(samples)
             set_learning_rate(optimizer, learning_rate)
             logits = network(x[batch])
-            loss = functional.cross_entropy(logits, y[batch])
+            loss = functional.cross_entropy(logits, y[batch], label_smoothing=recipe.label_smoothing)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

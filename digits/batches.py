@@ -20,14 +20,21 @@ class Step(NamedTuple):
     learning_rate: float
 
 
-def plan_epochs(recipe: Recipe, n_samples: int, seed: int, n_done: int = 0) -> Iterator[list[Step]]:
-    """Yield the steps of each epoch after the first `n_done`. Every sample comes once an epoch; the last mini-batch may be smaller."""
+class Epoch(NamedTuple):
+    """The steps of an epoch, and the training images as it sees them: None where they are as they were handed over."""
+
+    steps: list[Step]
+    images: np.ndarray | None = None
+
+
+def plan_epochs(recipe: Recipe, n_samples: int, seed: int, n_done: int = 0) -> Iterator[Epoch]:
+    """Yield the epochs after the first `n_done`. Every sample comes once an epoch; the last mini-batch may be smaller."""
     assert recipe.batch_size and recipe.learning_rate and recipe.schedule, "checked by digits.params"
     n_steps = -(-n_samples // recipe.batch_size)
     rates = learning_rates(recipe.schedule, recipe.learning_rate, recipe.epochs * n_steps)
     for epoch in range(n_done, recipe.epochs):
         batches = shuffled_batches(n_samples, recipe.batch_size, seed, epoch)
-        yield [Step(*pair) for pair in zip(batches, rates[epoch * n_steps :], strict=False)]
+        yield Epoch([Step(*pair) for pair in zip(batches, rates[epoch * n_steps :], strict=False)])
 
 
 def shuffled_batches(n_samples: int, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:

@@ -66,6 +66,16 @@ class BatchNormConstants(NamedTuple):
 BATCH_NORM = BatchNormConstants()
 
 
+class Augmentation(Section):
+    """How far each training image is distorted, at most, anew each epoch."""
+
+    rotation: Annotated[float, Field(ge=0, le=180)] = 0.0  # degrees
+    shift: Annotated[float, Field(ge=0, le=28)] = 0.0  # pixels
+    scale: Annotated[float, Field(ge=0, le=1)] = 0.0  # 0.1: from 1 / 1.1 to 1.1, for height and width apart
+    shear: Annotated[float, Field(ge=0, lt=80)] = 0.0  # degrees
+    elastic: Annotated[float, Field(ge=0, le=14)] = 0.0  # the standard deviation of a pixel's displacement, in pixels
+
+
 class Recipe(Section):
     """How one run trains, by mini-batch descent."""
 
@@ -80,6 +90,8 @@ class Recipe(Section):
     nesterov: bool = False
     l2: NonNegativeFloat = 0.0
     pixels: Literal["all", "kept"] = "all"
+    label_smoothing: Fraction = 0.0
+    augmentation: Augmentation | None = None
 
     @model_validator(mode="after")
     def check_optimizer_keys(self) -> "Recipe":
@@ -90,6 +102,8 @@ class Recipe(Section):
         given = {key for key in mini_batch | {"momentum"} if getattr(self, key) is not None}
         for key in sorted(needed - given):
             raise PydanticCustomError("missing_key", "lacks {key}, which {optimizer} needs", {"key": key, "optimizer": self.optimizer})
+        if self.augmentation and not needed:
+            given.add("augmentation")
         for key in sorted(given - needed):
             raise PydanticCustomError("key", "has {key}, which {optimizer} does not use", {"key": key, "optimizer": self.optimizer})
         return self

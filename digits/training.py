@@ -3,10 +3,11 @@
 A back end is a module with two functions, arrays in and arrays out,
 
     fit(architecture, weights, images, labels, recipe=, epochs=, seed=, threads=, recorder=, state=)
-        Train from `weights` on images (n, *input_shape) and labels, int64 (n,): one update for each step of `epochs` (see
-        digits/batches.py). Tell the recorder of each step, and hand it after each epoch the weights and, as named arrays, all else that
-        the rest depends on: what the optimizer remembers, where random generators are. `state` is None, or such arrays of an earlier
-        fit, whose weights are `weights` and whose epochs come before `epochs`. Arguments stay as they are.
+        Train from `weights` on images (n, *input_shape) and labels, int64 (n,): one update for each step of each of `epochs` (see
+        digits/batches.py), which may have images of their own. Tell the recorder of each step, and hand it after each epoch the weights
+        and, as named arrays, all else that the rest depends on: what the optimizer remembers, where random generators are. `state` is
+        None, or such arrays of an earlier fit, whose weights are `weights` and whose epochs come before `epochs`. Arguments stay as
+        they are.
     predict(architecture, weights, images, threads=)
         Return the probabilities of the classes, float32 (n, n_classes); rows sum to 1.
 
@@ -16,7 +17,7 @@ LIBRARY, the library that did the sums and its version, and FORKS, whether it tr
 import argparse
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -25,15 +26,16 @@ import numpy as np
 from tqdm import tqdm
 
 from digits.architecture import Weights
-from digits.batches import plan_epochs
+from digits.batches import Epoch, plan_epochs
 from digits.checkpoint import Checkpoint, Progress, State, digest_arrays, training_key
+from digits.data.augmentation import augment
 from digits.data.inputs import Preprocessing
 from digits.errors import InputError, one_line_errors
 from digits.files import read_json, read_split, write_json, write_table
 from digits.machine import describe_machine, package_versions
 from digits.memory import keep_freed_memory, peak_memory_bytes
 from digits.model import Description, Model, write_model
-from digits.params import Params, load_params
+from digits.params import Params, Recipe, load_params
 from digits.weights import initial_weights
 
 DATA = Path("data/processed")
@@ -140,7 +142,7 @@ def train(
             images,
             labels,
             recipe=recipe,
-            epochs=plan_epochs(recipe, len(images), params.seed, n_done),
+            epochs=see_epochs(model, recipe, train_split[0], params, n_done),
             seed=params.seed,
             threads=params.threads,
             recorder=recorder,
@@ -148,6 +150,17 @@ def train(
         )
     recorder.bar.close()
     return Model(description, recorder.weights), recorder
+
+
+def see_epochs(model: Model, recipe: Recipe, images: np.ndarray, params: Params, n_done: int) -> Iterator[Epoch]:
+    """Yield the epochs after the first `n_done`, with their images where the recipe distorts them; `images` are normalised, (n, 28, 28)."""
+    preprocessing = model.description.preprocessing
+    paper = -preprocessing.mean / preprocessing.std
+    for number, epoch in enumerate(plan_epochs(recipe, len(images), params.seed, n_done), start=n_done):
+        if recipe.augmentation:
+            seen = augment(images, recipe.augmentation, paper, params.seed, number, params.threads)
+            epoch = epoch._replace(images=model.inputs_from_normalized(seen))
+        yield epoch
 
 
 def loss_and_accuracy(probabilities: np.ndarray, labels: np.ndarray) -> tuple[float, float]:

@@ -10,7 +10,7 @@ from conftest import ROOT
 from digits import backend_scratch, backend_tf, backend_torch
 from digits.architecture import LAYER_TYPES, Architecture, Weights
 from digits.batches import plan_epochs
-from digits.params import Recipe, load_params
+from digits.params import Augmentation, Recipe, load_params
 from digits.section import Section
 from digits.training import Recorder, loss_and_accuracy
 from digits.weights import initial_weights
@@ -141,8 +141,9 @@ def test_one_plain_sgd_step_gives_the_same_weights_as_torch(name, l2, images, la
         SGD.model_copy(update={"epochs": 3, "momentum": 0.9, "learning_rate": 0.1, "schedule": "one_cycle"}),
         SGD.model_copy(update={"epochs": 3, "momentum": 0.9, "nesterov": True, "learning_rate": 0.1, "schedule": "cosine", "l2": 0.01}),
         SGD.model_copy(update={"epochs": 3, "optimizer": "adam", "momentum": None, "learning_rate": 0.01, "schedule": "cosine", "l2": 0.001}),
+        SGD.model_copy(update={"epochs": 3, "momentum": 0.9, "learning_rate": 0.1, "label_smoothing": 0.2}),
     ],
-    ids=["momentum", "nesterov", "adam"],
+    ids=["momentum", "nesterov", "adam", "label smoothing"],
 )
 def test_training_follows_torch_until_rounding_parts_them(name, recipe, images, labels):
     # A step of Adam has the size of the learning rate however small the gradient: where batch_norm leaves one within rounding of zero,
@@ -214,6 +215,25 @@ def test_training_that_goes_on_from_its_state_ends_with_the_same_bytes(backend, 
     for (mine, my_state), (theirs, their_state) in zip(rest.kept, whole.kept[n_done:], strict=True):
         assert all(mine[name].tobytes() == theirs[name].tobytes() for name in theirs)
         assert all(my_state[name].tobytes() == their_state[name].tobytes() for name in their_state)
+
+
+@every_backend
+def test_an_epoch_sees_its_own_images(backend, images, labels, generator):
+    """Two epochs on other images than those handed over are as two epochs on those, if each has its own."""
+    weights, recipe = weights_of(ALIKE_IN_TRAINING), SGD.model_copy(update={"epochs": 2, "augmentation": Augmentation(shift=1)})
+    own = [generator.random(images.shape, dtype=np.float32) for _ in range(2)]
+    epochs = list(plan_epochs(recipe, len(images), 0))
+    recorder = StateRecorder("test", 2, len(images), lambda _: (0.0, 0.0))
+    options = {"recipe": recipe, "seed": 0, "threads": THREADS, "recorder": recorder}
+    seen = [epoch._replace(images=array) for epoch, array in zip(epochs, own, strict=True)]
+    backend.fit(ALIKE_IN_TRAINING, weights, images, labels, epochs=iter(seen), **options)
+    expected = weights
+    for epoch, array in zip(epochs, own, strict=True):
+        recorder = Recorder("test", 1, len(images), lambda _: (0.0, 0.0))
+        plain = options | {"recorder": recorder, "recipe": SGD}
+        backend.fit(ALIKE_IN_TRAINING, expected, array, labels, epochs=iter([epoch]), **plain)
+        expected = recorder.weights
+    assert_weights_match(options["recorder"].weights, expected, rtol=0, atol=0)
 
 
 @every_backend

@@ -59,5 +59,5 @@ def test_every_step_has_a_positive_rate_no_higher_than_the_peak(schedule, n_step
 
 def test_plan_runs_one_schedule_over_all_epochs():
     epochs = list(plan_epochs(RECIPE.model_copy(update={"epochs": 2, "batch_size": 8}), 20, seed=0))
-    assert [len(step.samples) for epoch in epochs for step in epoch] == [8, 8, 4, 8, 8, 4]
-    assert [step.learning_rate for epoch in epochs for step in epoch] == learning_rates(RECIPE.schedule, RECIPE.learning_rate, 6)
+    assert [len(step.samples) for epoch in epochs for step in epoch.steps] == [8, 8, 4, 8, 8, 4]
+    assert [step.learning_rate for epoch in epochs for step in epoch.steps] == learning_rates(RECIPE.schedule, RECIPE.learning_rate, 6)

@@ -14,10 +14,13 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
-def softmax_cross_entropy(logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def softmax_cross_entropy(logits: np.ndarray, labels: np.ndarray, smoothing: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
     """Return the loss of each sample, L_i = -log p_i,label(i), (n,), and its gradient in the logits, (n, n_classes).
 
     log p_ij = z_ij - log sum_k exp(z_ik), and the derivative of the logarithm in z_ij is p_ij, so dL_i / dz_ij = p_ij - [j = label(i)].
+
+    With label smoothing e (Szegedy et al., 2016) the target is not all on the label: t_ij = (1 - e) [j = label(i)] + e / n_classes. Then
+    L_i = -sum_j t_ij log p_ij, which is (1 - e) of the loss above and e of the mean of -log p_ij over the classes, and dL_i / dz_ij = p_ij - t_ij.
     """
     shifted = logits - logits.max(axis=1, keepdims=True)
     exponentials = np.exp(shifted)
@@ -25,7 +28,10 @@ def softmax_cross_entropy(logits: np.ndarray, labels: np.ndarray) -> tuple[np.nd
     rows = np.arange(len(labels))
     losses = np.log(sums[:, 0]) - shifted[rows, labels]
     d_logits = exponentials / sums
-    d_logits[rows, labels] -= 1
+    d_logits[rows, labels] -= 1 - smoothing
+    if smoothing:
+        d_logits -= smoothing / logits.shape[1]
+        losses = (1 - smoothing) * losses + smoothing * (np.log(sums[:, 0]) - shifted.mean(axis=1))
     return losses, d_logits
 
 
