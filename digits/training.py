@@ -15,6 +15,7 @@ LIBRARY, the library that did the sums and its version, and FORKS, whether it tr
 """
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -177,8 +178,8 @@ def run_stage(backend: ModuleType, framework: str) -> None:
         keep_freed_memory()
         params = load_params()
         parser = argparse.ArgumentParser(description=f"Train one run in {framework}.")
-        parser.add_argument("run", help=f"a key of train_{framework} in params.yaml")
-        run = parser.parse_args().run
+        parser.add_argument("run", nargs="?", help=f"a key of train_{framework} in params.yaml; by default that of DVC's stage")
+        run = parser.parse_args().run or os.environ.get("DVC_STAGE", "").partition("@")[2]
         params.recipe(framework, run)
         preprocessing = Preprocessing(**read_json(DATA / "preprocessing.json"))
         splits = read_split(DATA / "train"), read_split(DATA / "validation")

@@ -1,12 +1,14 @@
 """A download that cannot hurt: bad servers, a full disk, a folder that may not be written to, and no network at all."""
 
 import errno
+import hashlib
 import json
 import os
 import shutil
 import subprocess
 import threading
 import time
+import zipfile
 from contextlib import suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -146,6 +148,20 @@ def test_a_fault_of_this_machine_is_not_a_mirrors(serve, number, tmp_path, monke
     with pytest.raises(InputError, match=os.strerror(number)) as caught:
         fetch("mnist", serve(""), tmp_path / "downloads")
     assert not isinstance(caught.value, Unreachable)
+
+
+def test_archive_cannot_write_outside_its_folder(tmp_path, monkeypatch):
+    """Even one whose checksum is the published one."""
+    (tmp_path / "mirror").mkdir()
+    with zipfile.ZipFile(tmp_path / "mirror/gzip.zip", "w") as archive:
+        for name in ("../../../evil", "/tmp/evil-digits", "gzip/../../../../evil"):
+            archive.writestr(name, "evil")
+    monkeypatch.setattr(sources.EMNIST, "md5", hashlib.md5((tmp_path / "mirror/gzip.zip").read_bytes()).hexdigest())
+    with pytest.raises(InputError):  # it has none of EMNIST's files
+        fetch("emnist_digits", str(tmp_path / "mirror"), tmp_path / "a/b/c/downloads")
+    outside = [path for path in tmp_path.rglob("*evil*") if not path.is_relative_to(tmp_path / "a/b/c/downloads")]
+    assert outside == []
+    assert not Path("/tmp/evil-digits").exists()
 
 
 @pytest.fixture

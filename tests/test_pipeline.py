@@ -234,6 +234,15 @@ def test_foreign_model_file_is_one_line(clone):
     assert "Traceback" not in printed
 
 
+def test_a_runs_name_is_no_shell_command(clone):
+    params = (clone.path / "params.yaml").read_text()
+    run = json.dumps(PARAMS.recipe("scratch", "mlp").model_dump(exclude_none=True))
+    (clone.path / "params.yaml").write_text(params.replace("train_scratch:\n", f'train_scratch:\n  "mlp; touch evil; #": {run}\n'))
+    printed = clone.run("dvc", "repro", "train_scratch@mlp; touch evil; #", status=255)
+    assert not (clone.path / "evil").exists()
+    assert "error: params.yaml: train_scratch.mlp; touch evil; # is 'mlp; touch evil; #'; expected" in printed
+
+
 def test_unknown_run_on_the_command_line_is_one_line(clone):
     printed = clone.run("python", "-m", "stages.train_scratch", "resnet", status=1)
     assert printed == "error: params.yaml: train_scratch has no run 'resnet'; expected one of: cnn, mlp, mlp_sigmoid\n"
