@@ -88,7 +88,8 @@ def fit(
 @torch.inference_mode()
 def predict(architecture: Architecture, weights: Weights, images: np.ndarray, *, threads: int) -> np.ndarray:
     torch.set_num_threads(threads)
-    network = build(architecture, weights, images.shape[1:]).eval()
+    with torch.random.fork_rng(devices=[]):  # new layers draw initial weights: that of a training's dropout stays where it was
+        network = build(architecture, weights, images.shape[1:]).eval()
     logits = torch.cat([network(batch) for batch in as_tensor(images).split(PREDICT_BATCH)])
     return functional.softmax(logits, dim=1).numpy()
 

@@ -77,19 +77,20 @@ def test_kills_at_random_moments_leave_nothing_that_is_mistaken_for_finished(und
         started = time.perf_counter()
         clone.run("dvc", "repro", "--force", "--single-item", "--no-run-cache", stage)
         seconds[stage] = time.perf_counter() - started
-    n_kills = n_resumed = 0
+    n_kills = n_again = n_resumed = 0
     while n_kills < N_KILLS:
         stage = STAGES[n_kills % len(STAGES)]
         forget(clone, stage)
         killed = kill_during(clone, stage, chance.uniform(0, seconds[stage]))
         n_kills += killed
         printed = clone.run("dvc", "repro", "--no-run-cache")
-        assert not killed or f"Running stage '{stage}'" in printed
+        n_again += killed and f"Running stage '{stage}'" in printed
         n_resumed += "goes on after epoch" in printed
         assert differing_outputs(expected, read_lock(clone.path)) == [], stage
         assert "up to date" in clone.run("dvc", "status"), stage  # the files are those of the lock
         left = list(clone.path.rglob("*.partial")) + list((clone.path / "checkpoints").rglob("*.safetensors"))
         assert left == [], stage
+    assert n_again > N_KILLS // 2  # the others were killed before DVC had removed anything, or when all was done
     assert n_resumed > 0  # some of the kills fell between the first epoch and the last
 
 
