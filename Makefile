@@ -45,7 +45,7 @@ lint: setup  ## check style and types
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate
 lock: setup  ## renew requirements/*.txt, the pins of all packages that those in requirements/*.in bring with them
 	$(COMPILE) --upgrade requirements/dev.in --output-file requirements/dev.txt
-	for part in base pipeline plots tf torch; do \
+	for part in base pipeline plots tf torch use; do \
 		$(COMPILE) --constraints requirements/dev.txt requirements/$$part.in --output-file requirements/$$part.txt || exit 1; \
 	done
 	sed -i.bak -E '/^(cuda|nvidia|triton)/d' requirements/*.txt && rm requirements/*.bak
