@@ -98,6 +98,11 @@ def test_a_back_end_brings_its_own_framework_only():
     assert modules_after("import digits.backend_tf") & FRAMEWORKS == {"tensorflow", "keras"}
 
 
+def test_export_brings_no_framework_before_a_format_is_chosen_and_for_onnx_none_at_all():
+    assert not modules_after("import digits.export") & (FRAMEWORKS | {"onnx", "onnxruntime"})
+    assert not modules_after("import digits.export_onnx") & FRAMEWORKS
+
+
 def test_the_engine_knows_numpy_and_scipy_alone():
     for path in (ROOT / "digits/scratch").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
