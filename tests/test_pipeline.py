@@ -218,7 +218,7 @@ def test_bad_parameter_is_one_line_and_loses_nothing(clone, edit, message):
 def test_corrupt_download_is_one_line_and_leaves_no_raw_data(clone, tmp_path):
     (tmp_path / "mirror").mkdir()
     (tmp_path / "mirror/train-images-idx3-ubyte.gz").write_bytes(b"<html>")
-    clone.edit_params({"download.dataset": "mnist", "download.mirror": str(tmp_path / "mirror")})
+    clone.edit_params({"download.dataset": "mnist", "download.mirror": str(tmp_path / "mirror"), "download.when_unreachable": "fail"})
     printed = clone.run("python", "-m", "stages.download", status=1, http_proxy="http://localhost:9", https_proxy="http://localhost:9")
     assert len(printed.splitlines()) == 1
     assert printed.startswith("error: mnist could not be had (")
@@ -240,7 +240,7 @@ def test_a_runs_name_is_no_shell_command(clone):
     (clone.path / "params.yaml").write_text(params.replace("train_scratch:\n", f'train_scratch:\n  "mlp; touch evil; #": {run}\n'))
     printed = clone.run("dvc", "repro", "train_scratch@mlp; touch evil; #", status=255)
     assert not (clone.path / "evil").exists()
-    assert "error: params.yaml: train_scratch.mlp; touch evil; # is 'mlp; touch evil; #'; expected" in printed
+    assert "error: params.yaml: train_scratch.mlp; touch evil; #.[key] is 'mlp; touch evil; #'; expected" in printed
 
 
 def test_unknown_run_on_the_command_line_is_one_line(clone):

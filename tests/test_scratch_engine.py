@@ -55,7 +55,7 @@ class Curve:
     def step(self, n_samples: int, loss: float, n_correct: int) -> None:
         self.losses.append(loss)
 
-    def epoch(self, weights) -> None:
+    def epoch(self, weights, state=None) -> None:
         pass
 
 
