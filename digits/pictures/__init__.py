@@ -1,0 +1,1 @@
+"""Pictures that people bring: from a file to MNIST's form."""
