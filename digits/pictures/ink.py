@@ -12,8 +12,9 @@ from skimage.filters import apply_hysteresis_threshold, threshold_otsu
 
 from digits.errors import InputError
 
-RIM = 0.06  # of the shorter side: how much of the picture's edge is taken to be paper
+SURROUNDINGS = 0.15  # of the longer side: standard deviation
 SMOOTHING = 1.5  # pixels: the grain of paper and camera
+ENOUGH = 0.8  # of what the greatest reach fills
 REACHES = (1 / 10, 1 / 5, 2 / 5)  # of the longer side: strokes are narrower, shadows wider
 MIN_CONTRAST = 0.08  # of the paper's brightness
 MIN_SIGNAL_TO_NOISE = 6.0
@@ -33,34 +34,17 @@ def find_ink(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def dark_on_light(picture: np.ndarray) -> np.ndarray:
     """Return grey values from 0 to 1 in which ink is darker than the paper.
 
-    Ink is what differs from the rim's smooth continuation. Its direction of colour is the principal axis of these differences; the sum of
-    their cubes tells on which side it lies, as few pixels differ by much (ink) and many by little (paper).
+    Both show in how a pixel differs from the mean of its wide surroundings: the principal axis of these differences is the direction of colour
+    from paper to ink, and the sum of their cubes tells on which side ink lies, as few pixels differ by much, which are ink, and many by little,
+    which are paper. At the edge of a shadow the differences are as large on either side, and their cubes cancel out.
     """
-    difference = (picture - continue_rim(picture)).reshape(-1, 3)
+    sigma = SURROUNDINGS * max(picture.shape[:2])
+    difference = (picture - ndimage.gaussian_filter(picture, (sigma, sigma, 0), mode="nearest", truncate=2)).reshape(-1, 3)
     axis = np.linalg.eigh(difference.T @ difference)[1][:, -1]
     if ((difference @ axis) ** 3).sum() > 0:
         axis = -axis
     darkest, lightest = np.minimum(axis, 0).sum(), np.maximum(axis, 0).sum()  # of all colours
     return (picture @ axis - darkest) / (lightest - darkest)
-
-
-def continue_rim(picture: np.ndarray) -> np.ndarray:
-    """Return the surface of second degree that fits the rim best, (height, width, 3), by iteratively reweighted least squares.
-
-    Weighted by one over the distance, least squares become least distances: ink that reaches the rim hardly bends the surface.
-    """
-    height, width = picture.shape[:2]
-    y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
-    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1)
-    n_rim = max(1, round(RIM * min(height, width)))
-    is_rim = np.ones((height, width), bool)
-    is_rim[n_rim:-n_rim, n_rim:-n_rim] = False
-    rim_terms, rim = terms[is_rim][::7], picture[is_rim][::7]  # every seventh pixel is plenty for six terms
-    weights = np.ones((len(rim), 1))
-    for _ in range(10):
-        coefficients = np.linalg.lstsq(weights * rim_terms, weights * rim, rcond=None)[0]
-        weights = np.linalg.norm(rim - rim_terms @ coefficients, axis=1, keepdims=True).clip(0.01) ** -0.5
-    return np.clip(terms @ coefficients, 0, 1)
 
 
 def remove_shading(grey: np.ndarray) -> np.ndarray:
@@ -72,11 +56,13 @@ def remove_shading(grey: np.ndarray) -> np.ndarray:
     darkness = [black_top_hat(grey, max(3, round(reach * max(grey.shape)))) for reach in REACHES]
     threshold = threshold_otsu(darkness[-1])
     n_dark = [np.count_nonzero(of_reach > threshold) for of_reach in darkness]
-    return next(of_reach for of_reach, n in zip(darkness, n_dark, strict=True) if n >= 0.8 * n_dark[-1])
+    return next(of_reach for of_reach, n in zip(darkness, n_dark, strict=True) if n >= ENOUGH * n_dark[-1])
 
 
 def black_top_hat(grey: np.ndarray, reach: int) -> np.ndarray:
-    paper = ndimage.grey_closing(grey, size=(reach, reach))
+    """Return (closing - grey) / closing. Beyond the rim the picture goes on as it is there: a shadow that reaches the rim is no valley."""
+    within = slice(reach, -reach)
+    paper = ndimage.grey_closing(np.pad(grey, reach, mode="edge"), size=(reach, reach))[within, within]
     return (paper - grey) / np.maximum(paper, 0.1)
 
 
