@@ -22,7 +22,7 @@ MIN_STROKE = 2.0
 def to_mnist_form(picture: Image.Image) -> np.ndarray:
     """Return the digit in an RGB picture as uint8 (28, 28), 0 paper and 255 ink, in MNIST's form.
 
-    The picture may be of any size of at least 8 x 8, the digit dark on light or light on dark, in any place, with any margin, in uneven light.
+    The picture may be of any size, the digit dark on light or light on dark, in any place, with any margin, in uneven light.
     Raises InputError, whose text tells what the picture is, where no ink is found or more than one digit.
     """
     ink, is_ink = find_ink(working_size(picture))
@@ -44,7 +44,7 @@ def working_size(picture: Image.Image) -> np.ndarray:
 
 def thicken(ink: np.ndarray, is_ink: np.ndarray) -> np.ndarray:
     """Return the ink with strokes no thinner than MIN_STROKE once they are in the box: a fine pen's would be too pale to be seen there."""
-    width = np.count_nonzero(is_ink) / max(1, np.count_nonzero(skeletonize(is_ink)))
+    width = is_ink.sum() / max(1, int(skeletonize(is_ink).sum()))
     missing = MIN_STROKE * max(ink.shape) / BOX - width
     if missing < 1:
         return ink
@@ -64,9 +64,9 @@ def fit_in_box(ink: np.ndarray) -> np.ndarray:
 
 def place_in_field(ink: np.ndarray) -> np.ndarray:
     """Return uint8 (28, 28) with the ink moved by whole pixels so that its centre of mass is nearest pixel (14, 14), as in MNIST."""
+    height, width = ink.shape
+    y, x = ndimage.center_of_mass(ink)
+    top, left = np.clip(np.rint([FIELD / 2 - y, FIELD / 2 - x]), 0, [FIELD - height, FIELD - width]).astype(int)
     field = np.zeros((FIELD, FIELD), np.uint8)
-    top, left = (
-        int(np.clip(round(FIELD / 2 - centre), 0, FIELD - side)) for centre, side in zip(ndimage.center_of_mass(ink), ink.shape, strict=True)
-    )
-    field[top : top + ink.shape[0], left : left + ink.shape[1]] = np.rint(255 * ink)
+    field[top : top + height, left : left + width] = np.rint(255 * ink)
     return field

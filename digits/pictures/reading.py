@@ -1,6 +1,6 @@
 """Picture files, read with care: upright, without transparency, no larger than needed, and an error of one line for what is no picture.
 
-Pictures are arrays, float32 (height, width, 3), the colours red, green and blue from 0 to 1.
+What comes out is a PIL image of mode RGB, 8 bits a channel.
 """
 
 import warnings
@@ -13,10 +13,10 @@ from PIL import Image, ImageOps
 from digits.errors import InputError
 
 # Those that cameras, phones, scanners and drawing programs write. Pillow knows some forty more, whose readers hardly anybody keeps an eye on.
-FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "TIFF")
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 EXPECTED = "PNG, JPEG, WebP, GIF, BMP or TIFF"
 MAX_PIXELS = 64_000_000  # they take 200 MB when decoded
-MIN_SIDE = 8  # pixels
+MIN_SIDE = 8  # pixels, of the longer one
 
 warnings.filterwarnings("ignore", module="PIL")  # odd metadata, which does no harm; sizes are checked here
 
@@ -55,8 +55,8 @@ def decode_picture(file: BinaryIO) -> Image.Image:
 def check_size(width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
         raise InputError(f"is too large: {width:,} x {height:,} pixels; expected at most {MAX_PIXELS:,} in all")
-    if min(width, height) < MIN_SIDE:
-        raise InputError(f"is too small: {width:,} x {height:,} pixels; expected at least {MIN_SIDE} x {MIN_SIDE}")
+    if max(width, height) < MIN_SIDE:
+        raise InputError(f"is too small: {width} x {height} pixels; expected at least {MIN_SIDE} on the longer side")
 
 
 def without_transparency(picture: Image.Image) -> Image.Image:
