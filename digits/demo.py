@@ -41,11 +41,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Serve a page to draw a digit on, which every trained model answers.")
     parser.add_argument("--port", type=int, default=8000, help="0: any that is free (8000)")
     port = parser.parse_args().port
+    if port not in range(2**16):
+        raise InputError(f"port is {port}; expected 0 to {2**16 - 1}")
     models = load_models(MODELS)
     try:
-        server = create_server(make_app(models), host=HOST, port=port, max_request_body_size=MAX_BYTES)
-    except (OSError, OverflowError) as error:
-        raise InputError(f"port {port} cannot be had: {error}; choose another, as in --port 8001") from None
+        server = create_server(make_app(models), host=HOST, port=port, max_request_body_size=10 * MAX_BYTES)
+    except OSError as error:
+        raise InputError(f"port {port} cannot be had: {error.strerror}; choose another, as in --port 8001") from None
     print(f"{len(models)} models answer on http://{HOST}:{server.effective_port}; stop with Ctrl-C", flush=True)
     server.run()
 

@@ -1,4 +1,4 @@
-"""A headless Chromium that opens a page from disk and tells what the page asked for, what it logged, and what it drew."""
+"""A headless Chromium that opens a page, from disk or from this machine, and tells what the page asked for, what it logged, and what it drew."""
 
 import json
 import os
@@ -15,7 +15,7 @@ SECONDS = 60  # for a page to load and to draw; it takes two on an idle machine
 OPTIONS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--window-size=900,1200",
-    "--host-resolver-rules=MAP * ~NOTFOUND",  # a page that asks for an address outside gets none, and the request is in the log
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # a page that asks for an address outside gets none, and the request is in the log
 ]  # fmt: skip
 
 # Everything that Vega draws from data is in a group of the class role-mark; axes, legends and titles are in others. A mark that takes no room
@@ -67,13 +67,13 @@ class Browser:
         self.driver.set_page_load_timeout(SECONDS)
         self.driver.set_script_timeout(SECONDS)
 
-    def open(self, path: Path, width: int = 900) -> Opened:
-        """Open an HTML file, wait until it has loaded and its charts are drawn or have failed, and return what it asked for and logged."""
+    def open(self, page: Path | str, width: int = 900) -> Opened:
+        """Open an HTML file or an address, wait until it has loaded and its charts are drawn or have failed, and return what it asked for and logged."""
         self.driver.get("about:blank")
         self.driver.set_window_size(width, 1200)
         for log in ("performance", "browser"):  # of the page before
             self.driver.get_log(log)
-        self.driver.get(path.resolve().as_uri())
+        self.driver.get(page.resolve().as_uri() if isinstance(page, Path) else page)
         self.run("return Promise.allSettled(typeof drawings === 'undefined' ? [] : drawings).then(() => null)")
         messages = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
         requests = [message["params"]["request"]["url"] for message in messages if message["method"] == "Network.requestWillBeSent"]

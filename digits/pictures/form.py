@@ -12,6 +12,7 @@ from skimage.morphology import skeletonize
 from digits.errors import InputError
 from digits.pictures.ink import find_ink
 from digits.pictures.pieces import pieces_of_one_digit
+from digits.pictures.sheet import without_table
 
 FIELD, BOX = 28, 20
 WORKING_SIDE = 600  # pixels: the longer side of the picture in which the ink is looked for
@@ -25,7 +26,7 @@ def to_mnist_form(picture: Image.Image) -> np.ndarray:
     The picture may be of any size, the digit dark on light or light on dark, in any place, with any margin, in uneven light.
     Raises InputError, whose text tells what the picture is, where no ink is found or more than one digit.
     """
-    ink, is_ink = find_ink(working_size(picture))
+    ink, is_ink = find_ink(without_table(working_size(picture)))
     is_digit = pieces_of_one_digit(is_ink)
     rows, columns = (np.flatnonzero(is_digit.any(axis=axis)) for axis in (1, 0))
     around = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
