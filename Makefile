@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup run plots page test kills lint lock prune readme bench verify
+.PHONY: help setup run plots page test kills lint lock prune readme bench verify demo
 
 PYTHON ?= python3
 VENV := .venv
@@ -22,6 +22,9 @@ run: setup  ## train, evaluate and draw whatever is not up to date: the whole pi
 	python -m digits.params
 	python -m digits.replace_stand_in
 	dvc repro
+
+demo: setup  ## serve a page to draw a digit on, which every trained model answers
+	python -m digits.demo
 
 plots: setup  ## write the page of plots, dvc_plots/index.html
 	dvc plots show
