@@ -68,7 +68,7 @@ class Browser:
         self.driver.set_script_timeout(SECONDS)
 
     def open(self, page: Path | str, width: int = 900) -> Opened:
-        """Open an HTML file or an address, wait until it has loaded and its charts are drawn or have failed, and return what it asked for and logged."""
+        """Open a file or an address, wait until it has loaded and its charts are drawn or have failed, and return what it asked for and logged."""
         self.driver.get("about:blank")
         self.driver.set_window_size(width, 1200)
         for log in ("performance", "browser"):  # of the page before

@@ -1,4 +1,4 @@
-"""What several tests need: small images, the real MNIST where it is at hand, and a temporary clone in which the pipeline has run."""
+"""What several tests need: small images and models, the real MNIST where it is at hand, and a temporary clone in which the pipeline has run."""
 
 import os
 
@@ -14,6 +14,13 @@ import numpy as np
 import pytest
 from browser import Browser, find_chromium
 from ruamel.yaml import YAML
+
+from digits import backend_scratch
+from digits.data.inputs import Preprocessing, normalize
+from digits.data.sources import fetch
+from digits.model import Model, write_model
+from digits.params import load_params
+from digits.training import train
 
 ROOT = Path(__file__).parent.parent
 MNIST = ROOT.parent / "shared/data/mnist"
@@ -97,6 +104,27 @@ def clone(finished: Clone, tmp_path: Path) -> Clone:
     """A copy of the finished clone that a test may change."""
     shutil.copytree(finished.path, tmp_path / "clone", symlinks=True)
     return Clone(tmp_path / "clone")
+
+
+def train_mlp(images: np.ndarray, labels: np.ndarray, epochs: int) -> Model:
+    """Return the scratch mlp of params.yaml, trained on raw images, uint8 (n, 28, 28), for a few epochs; the last 100 are for validation."""
+    params = load_params(ROOT / "params.yaml")
+    params.train_scratch["mlp"] = params.train_scratch["mlp"].model_copy(update={"epochs": epochs})
+    preprocessing = Preprocessing(
+        dataset="mnist", class_names=list("0123456789"), normalization="zero_one", mean=0.0, std=255.0, kept_pixels=list(range(784))
+    )
+    samples = normalize(images, 0.0, 255.0), labels.astype(np.int64)
+    splits = [tuple(array[part] for array in samples) for part in (slice(-100), slice(-100, None))]
+    return train(backend_scratch, "scratch", "mlp", params, preprocessing, *splits)[0]
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as models/ is, with two models that know the 1,797 small digits."""
+    folder = tmp_path_factory.mktemp("trained") / "models"
+    for run, epochs in (("mlp", 10), ("mlp_short", 2)):
+        write_model(folder / "scratch" / run / "model.safetensors", train_mlp(*fetch("uci_digits", None, folder).splits["train"], epochs))
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -55,7 +55,7 @@ def test_deps_are_exactly_the_code_that_a_stage_imports(stage):
     assert code == expected_code(stage)
 
 
-@pytest.mark.parametrize("package", ["digits", "stages", "digits/data", "digits/reporting", "digits/scratch"])
+@pytest.mark.parametrize("package", ["digits", "stages", "digits/data", "digits/pictures", "digits/reporting", "digits/scratch"])
 def test_packages_hold_no_code_that_deps_could_miss(package):
     (docstring,) = ast.parse((ROOT / package / "__init__.py").read_text()).body
     assert isinstance(docstring, ast.Expr)
@@ -91,6 +91,11 @@ def modules_after(statement: str) -> set[str]:
 @pytest.mark.parametrize("module", ["training", "model", "params", "backend_scratch", "data.inputs"])
 def test_what_training_imports_brings_no_framework_and_nothing_slow(module):
     assert not modules_after(f"import digits.{module}") & (FRAMEWORKS | SLOW)
+
+
+@pytest.mark.parametrize("module", ["predict", "demo"])
+def test_using_a_model_brings_no_framework_and_nothing_slow(module):
+    assert not modules_after(f"import digits.{module}, digits.backend_scratch") & (FRAMEWORKS | SLOW)
 
 
 def test_a_back_end_brings_its_own_framework_only():
