@@ -1,6 +1,5 @@
 """The page to draw on: what its server answers and refuses, and the page itself, drawn on in a browser as a user would."""
 
-import os
 import re
 import subprocess
 import sys
@@ -212,9 +211,6 @@ def test_page_fits_a_phone_and_is_drawn_on_with_a_finger(browser, address, phone
     draw_with_a_finger(browser, ZERO[0])
     assert shown(browser).verdict == "All 2 models say 0."
     assert browser.run("return [window.innerWidth, document.documentElement.scrollWidth, window.scrollY]") == [360, 360, 0]
-    folder = os.environ.get("DIGITS_SCREENSHOTS")
-    if folder:
-        browser.driver.save_screenshot(f"{folder}/phone.png")
 
 
 def test_a_stopped_server_is_told(browser, models):

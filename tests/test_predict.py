@@ -100,7 +100,7 @@ CONDITIONS = {
     "on a table": lambda image, generator: grainy(on_table(on_paper(image, generator), generator), generator),
 }
 N_DIGITS = 40
-N_LOST = 2  # of those that the network gets right as they are in MNIST; of 200, no condition here loses more than four to a better network
+N_LOST = 2  # of those that the network gets right as they are in MNIST; of 200, the networks of the pipeline lose at most three here
 
 
 @pytest.fixture(scope="module")
