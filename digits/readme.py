@@ -34,6 +34,7 @@ def render(text: str, root: Path) -> str:
         "graph": format_graph(root),
         "timing": format_timing(timing),
         "engine": format_engine(read_json(root / "benchmarks/engine.json")),
+        "augmentation": format_augmentation(read_json(root / "benchmarks/augmentation.json")),
         "stand_in": format_stand_in(read_json(root / "benchmarks/stand_in.json")),
     }
     for name, content in contents.items():
@@ -72,6 +73,15 @@ def format_timing(timing: dict) -> str:
         f"{timing['no_op_seconds']:.1f} s when there is nothing to do; no process took more than {timing['peak_memory_bytes'] / 2**20:,.0f} MiB."
     )
     return "\n".join([head, "", "| stage | seconds |", "|---|---:|", *rows])
+
+
+def format_augmentation(cost: dict) -> str:
+    """Return by how much augmentation lengthens an epoch in each framework."""
+    ratios = [f"{ratio['median']:.2f} in {framework} ({ratio['low']:.2f} to {ratio['high']:.2f})" for framework, ratio in cost["ratios"].items()]
+    return (
+        f"Augmentation, all distortions at once, makes an epoch of the `cnn` longer by a factor of {', '.join(ratios)}: medians of "
+        f"{cost['rounds']} rounds in one run of `python -m benchmarks.augmentation`."
+    )
 
 
 def format_stand_in(worth: dict) -> str:
