@@ -201,7 +201,7 @@ def format_path(location: tuple[Any, ...], data: Any) -> str:
     for position, step in enumerate(location):
         if (isinstance(data, dict) and step in data) or (isinstance(data, list) and step in range(len(data))):
             data = data[step]
-        elif position < len(location) - 1:
+        elif position < len(location) - 1 or step == "[key]":
             continue
         path += f"[{step}]" if isinstance(step, int) else f".{step}"
     return path.removeprefix(".") or "the file"

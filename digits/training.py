@@ -31,7 +31,7 @@ from digits.batches import Epoch, plan_epochs
 from digits.checkpoint import Checkpoint, Progress, State, digest_arrays, training_key
 from digits.data.augmentation import augment
 from digits.data.inputs import Preprocessing
-from digits.errors import InputError, one_line_errors
+from digits.errors import InputError
 from digits.files import read_json, read_split, write_json, write_table
 from digits.machine import describe_machine, package_versions
 from digits.memory import keep_freed_memory, peak_memory_bytes
@@ -174,26 +174,25 @@ def loss_and_accuracy(probabilities: np.ndarray, labels: np.ndarray) -> tuple[fl
 
 def run_stage(backend: ModuleType, framework: str) -> None:
     """Train the run named on the command line; write its model, its history and, apart, its times."""
-    with one_line_errors():
-        keep_freed_memory()
-        params = load_params()
-        parser = argparse.ArgumentParser(description=f"Train one run in {framework}.")
-        parser.add_argument("run", nargs="?", help=f"a key of train_{framework} in params.yaml; by default that of DVC's stage")
-        run = parser.parse_args().run or os.environ.get("DVC_STAGE", "").partition("@")[2]
-        params.recipe(framework, run)
-        preprocessing = Preprocessing(**read_json(DATA / "preprocessing.json"))
-        splits = read_split(DATA / "train"), read_split(DATA / "validation")
-        setting = describe_setting(backend, framework, params, digest_arrays(*splits[0], *splits[1]))
-        checkpoint = Checkpoint(
-            CHECKPOINTS / framework / f"{run}.safetensors", training_key([describe_run(params, framework, run), preprocessing.model_dump(), setting])
-        )
-        model, recorder = train(backend, framework, run, params, preprocessing, *splits, checkpoint)
-        folder = MODELS / framework / run
-        write_table(folder / "history.csv", recorder.history)
-        write_model(folder / "model.safetensors", model)
-        cost = {"train_seconds": round(recorder.train_seconds, 3), "peak_memory_bytes": peak_memory_bytes(backend.FORKS)}
-        write_json(MODELS / "times" / framework / f"{run}.json", cost | setting)
-        checkpoint.remove()
+    keep_freed_memory()
+    params = load_params()
+    parser = argparse.ArgumentParser(description=f"Train one run in {framework}.")
+    parser.add_argument("run", nargs="?", help=f"a key of train_{framework} in params.yaml; by default that of DVC's stage")
+    run = parser.parse_args().run or os.environ.get("DVC_STAGE", "").partition("@")[2]
+    params.recipe(framework, run)
+    preprocessing = Preprocessing(**read_json(DATA / "preprocessing.json"))
+    splits = read_split(DATA / "train"), read_split(DATA / "validation")
+    setting = describe_setting(backend, framework, params, digest_arrays(*splits[0], *splits[1]))
+    checkpoint = Checkpoint(
+        CHECKPOINTS / framework / f"{run}.safetensors", training_key([describe_run(params, framework, run), preprocessing.model_dump(), setting])
+    )
+    model, recorder = train(backend, framework, run, params, preprocessing, *splits, checkpoint)
+    folder = MODELS / framework / run
+    write_table(folder / "history.csv", recorder.history)
+    write_model(folder / "model.safetensors", model)
+    cost = {"train_seconds": round(recorder.train_seconds, 3), "peak_memory_bytes": peak_memory_bytes(backend.FORKS)}
+    write_json(MODELS / "times" / framework / f"{run}.json", cost | setting)
+    checkpoint.remove()
 
 
 def describe_run(params: Params, framework: str, run: str) -> dict[str, Any]:

@@ -3,8 +3,11 @@
 Reads params.yaml, data/processed/preprocessing.json, train/ and validation/; writes models/scratch/<run>/ and, apart, its times.
 """
 
-from digits import backend_scratch
-from digits.training import run_stage
+from digits.errors import one_line_errors
 
 if __name__ == "__main__":
-    run_stage(backend_scratch, "scratch")
+    with one_line_errors():  # around the imports, too: they take seconds, in which one may press Ctrl-C
+        from digits import backend_scratch
+        from digits.training import run_stage
+
+        run_stage(backend_scratch, "scratch")

@@ -3,8 +3,11 @@
 Reads params.yaml, data/processed/preprocessing.json, train/ and validation/; writes models/torch/<run>/ and, apart, its times.
 """
 
-from digits import backend_torch
-from digits.training import run_stage
+from digits.errors import one_line_errors
 
 if __name__ == "__main__":
-    run_stage(backend_torch, "torch")
+    with one_line_errors():  # around the imports, too: they take seconds, in which one may press Ctrl-C
+        from digits import backend_torch
+        from digits.training import run_stage
+
+        run_stage(backend_torch, "torch")

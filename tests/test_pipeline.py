@@ -240,7 +240,7 @@ def test_a_runs_name_is_no_shell_command(clone):
     (clone.path / "params.yaml").write_text(params.replace("train_scratch:\n", f'train_scratch:\n  "mlp; touch evil; #": {run}\n'))
     printed = clone.run("dvc", "repro", "train_scratch@mlp; touch evil; #", status=255)
     assert not (clone.path / "evil").exists()
-    assert "error: params.yaml: train_scratch.mlp; touch evil; #.[key] is 'mlp; touch evil; #'; expected" in printed
+    assert "error: params.yaml: train_scratch.mlp; touch evil; # is 'mlp; touch evil; #'; expected" in printed
 
 
 def test_unknown_run_on_the_command_line_is_one_line(clone):
