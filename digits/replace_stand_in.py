@@ -17,9 +17,9 @@ DATASET = Path("data/raw/dataset.json")
 
 def main() -> None:
     wanted = load_params().download
-    if wanted.dataset == "stand_in" or not DATASET.exists() or read_json(DATASET)["dataset"] != "stand_in":
+    if wanted.dataset != "mnist" or not DATASET.exists() or read_json(DATASET)["dataset"] != "stand_in":
         return
-    print(f"the stand-in digits have taken the place of {wanted.dataset}: asking for the real ones again", file=sys.stderr)
+    print("the stand-in digits have taken the place of mnist: asking for the real ones again", file=sys.stderr)
     from digits.data.sources import fetch, own_mirror  # imports PyTorch, which takes seconds
 
     try:
@@ -28,7 +28,8 @@ def main() -> None:
     except InputError as error:
         print(f"still not to be had, the stand-in stays: {error}", file=sys.stderr)
         return
-    subprocess.run(["dvc", "repro", "--force", "--single-item", "download"], check=True)
+    if subprocess.run(["dvc", "repro", "--force", "--single-item", "download"]).returncode:
+        raise InputError("dvc repro failed to download mnist again; see above")
 
 
 if __name__ == "__main__":
