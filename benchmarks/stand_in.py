@@ -11,10 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.seeds import prepare
 from digits import backend_torch
-from digits.data.inputs import Preprocessing, normalize
-from digits.data.preprocessing import find_kept_pixels, fit_normalization, split_train_validation
-from digits.data.stand_in import draw_stand_in
+from digits.data.sources import make_stand_in
 from digits.errors import InputError, one_line_errors
 from digits.files import read_json, read_split, write_json
 from digits.machine import describe_machine
@@ -33,26 +32,14 @@ def main() -> None:
     test_images, test_labels = read_split(RAW / "test")
     params = load_params()
     started = time.perf_counter()
-    (images, labels), own_test = draw_stand_in(seed=0)
+    source = make_stand_in()
     drawing_seconds = time.perf_counter() - started
-    labels = labels.astype(np.int64)
     rows = []
     for seed in SEEDS:
-        settings = params.preprocess
-        kept, validation = split_train_validation(labels, settings.train_size, settings.validation_size, seed)
-        mean, std = fit_normalization(settings.normalization, images[kept])
-        preprocessing = Preprocessing(
-            dataset="stand_in",
-            class_names=[str(digit) for digit in range(10)],
-            normalization=settings.normalization,
-            mean=mean,
-            std=std,
-            kept_pixels=find_kept_pixels(images[kept], settings.prune_threshold),
-        )
-        splits = [(normalize(images[part], mean, std), labels[part]) for part in (kept, validation)]
+        preprocessing, splits = prepare("stand_in", source, params.model_copy(update={"seed": seed}))
         model, _ = train(backend_torch, "torch", "cnn", params.model_copy(update={"seed": seed}), preprocessing, *splits)
         accuracy = {}
-        for name, (raw, truth) in {"mnist": (test_images, test_labels), "stand_in": own_test}.items():
+        for name, (raw, truth) in {"mnist": (test_images, test_labels), "stand_in": source.splits["test"]}.items():
             probabilities = backend_torch.predict(model.description.architecture, model.weights, model.inputs(raw), threads=params.threads)
             accuracy[name] = score(probabilities, truth.astype(np.int64))["accuracy"]
         rows.append({"seed": seed, "accuracy_on_mnist": accuracy["mnist"], "accuracy_on_stand_in": accuracy["stand_in"]})

@@ -325,10 +325,10 @@ def rasterize(generator: np.random.Generator, curve: np.ndarray, radius: np.ndar
 
 
 def place_in_field(ink: np.ndarray) -> np.ndarray:
-    """Return images, uint8 (n, 28, 28), with the ink (n, 20, 20) moved by whole pixels so that its centre of mass is nearest the centre."""
-    centres = np.arange(BOX) + 0.5
+    """Return images, uint8 (n, 28, 28), with the centre of mass of the ink (n, 20, 20) moved nearest to pixel (14, 14), as in MNIST."""
+    places = np.arange(BOX)
     mass = ink.sum(axis=(1, 2))
-    centres_of_mass = [(ink.sum(axis=axis) * centres).sum(axis=1) / mass for axis in (2, 1)]
+    centres_of_mass = [(ink.sum(axis=axis) * places).sum(axis=1) / mass for axis in (2, 1)]
     top, left = (np.rint(FIELD / 2 - centre).astype(int).clip(0, FIELD - BOX)[:, None] + np.arange(BOX) for centre in centres_of_mass)
     images = np.zeros((len(ink), FIELD, FIELD), np.uint8)
     images[np.arange(len(ink))[:, None, None], top[:, :, None], left[:, None, :]] = np.rint(255 * ink).astype(np.uint8)
