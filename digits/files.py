@@ -4,7 +4,7 @@ A split is a folder with images.npy, (n, 28, 28), and labels.npy, uint8 (n,). Ev
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -51,10 +51,26 @@ def write_array(path: Path, array: np.ndarray) -> None:
         np.save(file, array, allow_pickle=False)
 
 
-def read_array(path: Path) -> np.ndarray:
-    """Return the array of a .npy file; raise InputError where it cannot be read. Pickled objects are refused."""
+def write_array_in_parts(path: Path, shape: tuple[int, ...], dtype: str, parts: Iterable[np.ndarray]) -> None:
+    """Write the parts one after another as one array of that shape and type: the bytes of `write_array`, without the whole in memory."""
+    with rewritten(path) as partial, partial.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": shape})
+        n = 0
+        for part in parts:
+            n += len(part)
+            file.write(np.ascontiguousarray(part, dtype).data)
+        if n != shape[0]:
+            raise ValueError(f"{path}: the parts have {n} rows; expected {shape[0]}")
+
+
+def read_array(path: Path, *, mapped: bool = False) -> np.ndarray:
+    """Return the array of a .npy file; raise InputError where it cannot be read. Pickled objects are refused.
+
+    A mapped array stays in the file, of which the system reads what is looked at and drops what it needs the room for. The file itself is
+    never changed by it, nor is the array when the file is rewritten.
+    """
     try:
-        return np.load(path, allow_pickle=False)
+        return np.asarray(np.load(path, mmap_mode="c" if mapped else None, allow_pickle=False))
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error}; run `dvc repro`") from None
     except Exception as error:  # np.load lets out whatever the parser of its header meets in a damaged file
@@ -67,8 +83,11 @@ def write_split(folder: Path, images: np.ndarray, labels: np.ndarray) -> None:
 
 
 def read_split(folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Return images, uint8 or float32 (n, 28, 28), and labels, int64 (n,), from 0 to 9; raise InputError where a file holds anything else."""
-    images, labels = read_array(folder / "images.npy"), read_array(folder / "labels.npy")
+    """Return images, uint8 or float32 (n, 28, 28), and labels, int64 (n,), from 0 to 9; raise InputError where a file holds anything else.
+
+    The images are mapped.
+    """
+    images, labels = read_array(folder / "images.npy", mapped=True), read_array(folder / "labels.npy")
     if images.dtype not in (np.uint8, np.float32) or images.shape[1:] != (28, 28) or labels.dtype != np.uint8 or labels.shape != images.shape[:1]:
         found = f"images {images.dtype} {images.shape}, labels {labels.dtype} {labels.shape}"
         raise InputError(f"{folder}: has {found}; expected images uint8 or float32 (n, 28, 28), labels uint8 (n,); run `dvc repro`")

@@ -25,7 +25,8 @@ def keep_freed_memory() -> None:
 def peak_memory_bytes(with_workers: bool) -> int:
     """Return the largest resident set that this process has had; with workers, and that of the largest child it has waited for.
 
-    With two workers that is all there is. Pages that both have count twice, so it is an upper bound.
+    With two workers that is all there is. Pages that both have count twice, so it is an upper bound. Each process of a team
+    (digits/distributed/team.py) counts itself.
     """
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     if with_workers:

@@ -31,4 +31,4 @@ def network_inputs(images: np.ndarray, kept_pixels: list[int] | None) -> np.ndar
     """Return normalised images as a network takes them: (n, 28, 28, 1), or (n, n_kept) where there are kept pixels."""
     if kept_pixels is None:
         return images[..., np.newaxis]
-    return np.ascontiguousarray(images.reshape(len(images), -1)[:, kept_pixels])
+    return images.reshape(len(images), -1).take(kept_pixels, axis=1)

@@ -1,10 +1,15 @@
 """What preprocessing decides: the split, and from the training split alone, the normalisation and the pixels to keep."""
 
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
 import numpy as np
-from sklearn.feature_selection import VarianceThreshold
 from sklearn.model_selection import train_test_split
 
 from digits.errors import InputError
+
+PART = 1000  # images
 
 
 def split_train_validation(labels: np.ndarray, train_size: int | None, validation_size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -21,22 +26,49 @@ def split_train_validation(labels: np.ndarray, train_size: int | None, validatio
         raise InputError(f"params.yaml: preprocess: no stratified split of {len(labels)} training images: {error}") from None
 
 
-def fit_normalization(name: str, images: np.ndarray) -> tuple[float, float]:
-    """Return the mean and std, in raw pixel units, that normalise raw images; only standardize depends on `images`."""
+class PixelSums(NamedTuple):
+    """Of some raw images: how many there are, and each pixel's sum and sum of squares, int64 (784,): exact, in whatever order they were added."""
+
+    n_images: int
+    sums: np.ndarray
+    squares: np.ndarray
+
+
+def sum_pixels(images: np.ndarray, samples: np.ndarray) -> PixelSums:
+    """Return the sums over those of the raw images, uint8 (n, 28, 28), that have these sample numbers."""
+    sums, squares = np.zeros((2, images[0].size), np.int64)
+    for part in in_parts(images, samples):
+        pixels = part.reshape(len(part), -1).astype(np.int32)
+        sums += pixels.sum(axis=0)
+        squares += (pixels * pixels).sum(axis=0)
+    return PixelSums(len(samples), sums, squares)
+
+
+def in_parts(images: np.ndarray, samples: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the images with these sample numbers, some at a time: a copy of all of them would be as large as the data."""
+    for start in range(0, len(samples), PART):
+        yield images[samples[start : start + PART]]
+
+
+def fit_normalization(name: str, pixels: PixelSums) -> tuple[float, float]:
+    """Return the mean and std, in raw pixel units, that normalise raw images; only standardize depends on them."""
     match name:
         case "zero_one":
             return 0.0, 255.0
         case "minus_one_one":
             return 127.5, 127.5
         case "standardize":
-            return float(images.mean(dtype=np.float64)), float(images.std(dtype=np.float64))
+            n = pixels.n_images * len(pixels.sums)
+            total, squares = int(pixels.sums.sum()), int(pixels.squares.sum())
+            return total / n, math.sqrt(n * squares - total**2) / n
     raise ValueError(f"normalization is {name!r}; expected one of: zero_one, minus_one_one, standardize")
 
 
-def find_kept_pixels(images: np.ndarray, threshold: float) -> list[int]:
-    """Return the positions of the pixels whose variance over raw `images`, ink counted from 0 to 1, is above `threshold`."""
-    try:
-        selector = VarianceThreshold(threshold).fit(images.reshape(len(images), -1) / np.float32(255))
-    except ValueError as error:
-        raise InputError(f"params.yaml: preprocess.prune_threshold is {threshold}; expected one that leaves pixels: {error}") from None
-    return selector.get_support(indices=True).tolist()
+def find_kept_pixels(pixels: PixelSums, threshold: float) -> list[int]:
+    """Return the positions of the pixels whose variance over the images, ink counted from 0 to 1, is above `threshold`."""
+    variances = (pixels.n_images * pixels.squares - pixels.sums**2) / (255 * pixels.n_images) ** 2
+    kept = np.flatnonzero(variances > threshold).tolist()
+    if not kept:
+        largest = f"the largest variance is {variances.max():.4g}"
+        raise InputError(f"params.yaml: preprocess.prune_threshold is {threshold}; expected one that leaves pixels: {largest}")
+    return kept
