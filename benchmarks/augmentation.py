@@ -54,7 +54,8 @@ def measure(framework: str) -> dict[str, list[float]]:
     params = load_params()
     backend = import_module(f"digits.backend_{framework}")
     preprocessing = Preprocessing(**read_json(PROCESSED / "preprocessing.json"))
-    splits = [tuple(array[:n] for array in read_split(PROCESSED / name)) for name, n in (("train", N_IMAGES), ("validation", N_VALIDATION))]
+    (images, labels), (validation_images, validation_labels) = read_split(PROCESSED / "train"), read_split(PROCESSED / "validation")
+    splits = (images[:N_IMAGES], labels[:N_IMAGES]), (validation_images[:N_VALIDATION], validation_labels[:N_VALIDATION])
     plain = params.recipe(framework, "cnn").model_copy(update={"epochs": 2})
     recipes = {"plain": plain, "augmented": plain.model_copy(update={"augmentation": EVERY_DISTORTION})}
     seconds: dict[str, list[float]] = {name: [] for name in recipes}
@@ -63,7 +64,7 @@ def measure(framework: str) -> dict[str, list[float]]:
             ends: list[float] = []
             runs = params.model_copy(update={f"train_{framework}": {"cnn": recipe}})
             checkpoint = Ends(ends)
-            train(backend, framework, "cnn", runs, preprocessing, *splits, checkpoint)  # type: ignore[arg-type]
+            train(backend, framework, "cnn", runs, preprocessing, *splits, checkpoint=checkpoint)  # type: ignore[arg-type]
             seconds[name].append(ends[1] - ends[0])
     return seconds
 

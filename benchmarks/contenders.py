@@ -102,7 +102,7 @@ def prepare_keras(task: Task, threads: int) -> Steps:
     x, y = tf.constant(task.images), tf.constant(task.labels)
 
     def steps(batches: np.ndarray) -> None:
-        train_steps(x, y, tf.constant(batches), tf.fill([len(batches)], 1e-4))[0].numpy()
+        train_steps(x, y, tf.constant(batches), tf.fill([len(batches)], 1e-4), tf.constant(1.0))[0].numpy()
 
     return steps
 

@@ -6,6 +6,7 @@ Images and weights have our layout there as they are.
 import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from functools import partial
 from typing import Any
 
@@ -14,6 +15,7 @@ import scipy
 from threadpoolctl import threadpool_limits
 
 from digits.architecture import STATE, Architecture, BatchNorm, Conv, Dense, Dropout, Flatten, MaxPool, Relu, Sigmoid, Weights
+from digits.distributed.team import ALONE
 from digits.params import ADAM, BATCH_NORM, MINIMIZERS, Recipe
 from digits.scratch import layers
 from digits.scratch.blocks import fuse
@@ -53,19 +55,18 @@ def fit(
     threads: int,
     recorder,
     state: dict[str, np.ndarray] | None = None,
+    team=ALONE,
 ) -> None:
     network = build(architecture, weights, recipe.label_smoothing)
     if recipe.augmentation:  # what an epoch sees is written where all workers see it
         shared = shared_array(images.shape, images.dtype)
         shared[:] = images
         images = shared
-    with threadpool_limits(1, user_api="blas"):
-        workers = Workers(network, images, labels, threads, fork=is_fork_safe())
+    with threadpool_limits(1, user_api="blas"), closing(Workers(network, images, labels, threads, fork=is_fork_safe())) as workers:
         if recipe.optimizer in MINIMIZERS:
             fit_whole(workers, weights, recipe, recorder)
         else:
             fit_batches(workers, weights, recipe, epochs, seed, recorder, state or {})
-        workers.close()
 
 
 def fit_batches(workers: Workers, weights: Weights, recipe: Recipe, epochs, seed: int, recorder, state: dict[str, np.ndarray]) -> None:
@@ -111,6 +112,11 @@ def predict(architecture: Architecture, weights: Weights, images: np.ndarray, *,
     batches = [images[start : start + PREDICT_BATCH] for start in range(0, len(images), PREDICT_BATCH)]
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
         return np.concatenate(list(pool.map(network.predict, batches)))
+
+
+def name_device(device: str) -> str:
+    """Return "cpu": the engine knows no other."""
+    return "cpu"
 
 
 def is_fork_safe() -> bool:

@@ -13,6 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 from digits.architecture import Architecture, BatchNorm, Conv, Dense, Dropout, Flatten, MaxPool, Relu, Sigmoid, Weights
+from digits.distributed.team import ALONE
+from digits.errors import InputError
 from digits.params import ADAM, BATCH_NORM, Recipe
 
 LIBRARY = f"TensorFlow {tf.__version__}, Keras {keras.__version__}"
@@ -45,25 +47,30 @@ def fit(
     threads: int,
     recorder,
     state: dict[str, np.ndarray] | None = None,
+    team=ALONE,
 ) -> None:
     use_threads(threads)
-    network = build(architecture, images.shape[1:], seed)
+    network = build(architecture, images.shape[1:], team.seed(seed))
     network.set_weights(list(weights.values()))
     optimizer = build_optimizer(recipe)
     optimizer.build(network.trainable_variables)
     for name, array in (state or {}).items():
-        state_variables(network, optimizer)[name].assign(array)
-    train_steps = compile_steps(network, optimizer, recipe.l2, recipe.label_smoothing)
-    x, y = tf.constant(images), tf.constant(labels)
+        state_variables(network, optimizer)[name].assign(array[team.rank] if name.startswith("seed") else array)
+    train_steps = compile_steps(network, optimizer, recipe.l2, recipe.label_smoothing, team)
+    x, y = as_tensor(images), tf.constant(labels)
     for steps, seen in epochs:
         if seen is not None:
-            x = tf.constant(seen)
+            x = as_tensor(seen)
         for chunk in chunks(steps):
-            samples = np.stack([step.samples for step in chunk])
+            shares, copies = zip(*(team.share(step.samples) for step in chunk), strict=True)
             rates = np.array([step.learning_rate for step in chunk], np.float32)
-            loss, n_correct = train_steps(x, y, tf.constant(samples), tf.constant(rates))
-            recorder.step(samples.size, float(loss), int(n_correct))
+            batch_size, n_copies = len(chunk[0].samples), copies[0]
+            share = tf.constant(len(shares[0]) / (n_copies * batch_size), tf.float32)
+            outcome = train_steps(x, y, tf.constant(np.stack(shares)), tf.constant(rates), share)
+            mean_loss, n_correct = team.sum(np.array([float(value) for value in outcome]))
+            recorder.step(len(chunk) * batch_size, float(mean_loss), int(n_correct) // n_copies)
         now = {name: variable.numpy().copy() for name, variable in state_variables(network, optimizer).items()}
+        now |= {name: team.gather(array) for name, array in now.items() if name.startswith("seed")}
         recorder.epoch(read_weights(network, weights), now)
 
 
@@ -72,7 +79,40 @@ def predict(architecture: Architecture, weights: Weights, images: np.ndarray, *,
     network = build(architecture, images.shape[1:], seed=0)
     network.set_weights(list(weights.values()))
     starts = range(0, len(images), PREDICT_BATCH)
-    return np.concatenate([tf.nn.softmax(network(images[i : i + PREDICT_BATCH], training=False)).numpy() for i in starts])
+    with tf.device("CPU"):
+        return np.concatenate([tf.nn.softmax(network(images[i : i + PREDICT_BATCH], training=False)).numpy() for i in starts])
+
+
+def find_device(device: str) -> str:
+    """Return "cpu" or "cuda", which is what "auto" means where there is one; raise InputError for "cuda" where there is none.
+
+    A GPU is set to sum in float32, and to take no more memory than it needs. TensorFlow cannot change this once it has started.
+    """
+    gpus = tf.config.list_physical_devices("GPU")
+    if device == "cpu" or (device == "auto" and not gpus):
+        tf.config.set_visible_devices([], "GPU")
+        return "cpu"
+    if not gpus:
+        raise InputError("params.yaml: device is 'cuda', but this TensorFlow finds no GPU; expected a GPU and a build for CUDA, or device: cpu")
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    for gpu in gpus:
+        tf.config.experimental.set_memory_growth(gpu, True)
+    return "cuda"
+
+
+def name_device(device: str) -> str:
+    """Return "cpu", or the GPU's name."""
+    return tf.config.experimental.get_device_details(tf.config.get_visible_devices("GPU")[0])["device_name"] if device == "cuda" else "cpu"
+
+
+def as_tensor(images: np.ndarray) -> tf.Tensor:
+    """Return images as a tensor: over the same memory where it begins on a 64-byte boundary, as a mapped file does, and else a copy.
+
+    TensorFlow wants that boundary, and ends the process without it; tf.constant keeps two copies. On a GPU there is no way without one.
+    """
+    if images.ctypes.data % 64 or not images.flags.writeable or tf.config.get_visible_devices("GPU"):
+        return tf.constant(images)
+    return tf.experimental.dlpack.from_dlpack(images.__dlpack__())
 
 
 def use_threads(threads: int) -> None:
@@ -93,8 +133,11 @@ def build_optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
     return keras.optimizers.SGD(momentum=recipe.momentum or 0.0, nesterov=recipe.nesterov)
 
 
-def compile_steps(network: keras.Sequential, optimizer: keras.optimizers.Optimizer, l2: float, label_smoothing: float = 0.0):
-    """Return the compiled function that takes one step for each row of `batches`, and returns their mean loss and number right."""
+def compile_steps(network: keras.Sequential, optimizer: keras.optimizers.Optimizer, l2: float, label_smoothing: float = 0.0, team=ALONE):
+    """Return the compiled function that takes one step for each row of `batches`, and returns their mean loss and number right.
+
+    A row is this process's part of a mini-batch, `share` of it; so are what it adds to the mean loss and the number right.
+    """
     matrices = [variable.value for variable in network.trainable_variables if len(variable.shape) > 1]
 
     def cross_entropy(y: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
@@ -104,20 +147,28 @@ def compile_steps(network: keras.Sequential, optimizer: keras.optimizers.Optimiz
         targets = (1 - label_smoothing) * tf.one_hot(y, n_classes) + label_smoothing / n_classes
         return tf.nn.softmax_cross_entropy_with_logits(targets, logits)
 
-    def step(x: tf.Tensor, y: tf.Tensor, learning_rate: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def gradient(x: tf.Tensor, y: tf.Tensor, share: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
         with tf.GradientTape() as tape:
             logits = network(x, training=True)
-            loss = tf.reduce_mean(cross_entropy(y, logits))
-            objective = loss + l2 * tf.add_n([tf.nn.l2_loss(W) for W in matrices]) if l2 else loss  # l2_loss is sum W^2 / 2
-        change_learning_rate(optimizer, learning_rate)
-        optimizer.apply(tape.gradient(objective, network.trainable_weights))
-        return loss, tf.reduce_sum(tf.cast(tf.argmax(logits, axis=1) == y, tf.int64))
+            loss = share * tf.reduce_mean(cross_entropy(y, logits))
+            # l2_loss is sum W^2 / 2
+            objective = loss + l2 / team.size * tf.add_n([tf.nn.l2_loss(W) for W in matrices]) if l2 else loss
+        n_correct = tf.reduce_sum(tf.cast(tf.argmax(logits, axis=1) == y, tf.int64))
+        return loss, n_correct, tape.gradient(objective, network.trainable_weights)
+
+    whole_gradient = gradient if team.size == 1 else team.spread(network, gradient)
 
     @tf.function(reduce_retracing=True)
-    def train_steps(images: tf.Tensor, labels: tf.Tensor, batches: tf.Tensor, learning_rates: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def train_steps(
+        images: tf.Tensor, labels: tf.Tensor, batches: tf.Tensor, learning_rates: tf.Tensor, share: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         loss_sum, n_correct = tf.constant(0.0), tf.constant(0, tf.int64)
         for i in tf.range(len(batches)):
-            loss, right = step(tf.gather(images, batches[i]), tf.gather(labels, batches[i]), learning_rates[i])
+            # One after the other in a team: all its processes must add up in the same order.
+            tf.autograph.experimental.set_loop_options(parallel_iterations=10 if team.size == 1 else 1)
+            loss, right, gradients = whole_gradient(tf.gather(images, batches[i]), tf.gather(labels, batches[i]), share)
+            change_learning_rate(optimizer, learning_rates[i])
+            optimizer.apply(gradients, network.trainable_weights)
             loss_sum += loss
             n_correct += right
         return loss_sum / tf.cast(len(batches), tf.float32), n_correct
@@ -147,4 +198,4 @@ def state_variables(network: keras.Sequential, optimizer: keras.optimizers.Optim
     """Return what a training goes on from besides the weights: the optimizer's variables, and the seeds that dropout has come to."""
     weights = {id(variable) for variable in network.weights}
     seeds = [variable for variable in network.variables if id(variable) not in weights]
-    return {f"{number}": variable for number, variable in enumerate([*seeds, *optimizer.variables])}
+    return {f"seed{number}": seed for number, seed in enumerate(seeds)} | {f"{number}": kept for number, kept in enumerate(optimizer.variables)}

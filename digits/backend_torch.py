@@ -1,4 +1,4 @@
-"""PyTorch: the architecture as an nn.Sequential, trained by its own optimisers on the CPU. Contract: digits/training.py.
+"""PyTorch: the architecture as an nn.Sequential, trained by its own optimisers. Contract: digits/training.py.
 
 Images are (n, channels, height, width) to PyTorch, here in channels_last memory, the faster one on a CPU: the arrays we are given,
 seen with their axes in another order.
@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable
 
 # How long an idle OpenMP thread spins before it sleeps. The default makes a busy neighbour slow training manyfold.
-os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 import numpy as np
 import torch
@@ -16,6 +16,8 @@ from torch import nn
 from torch.nn import functional
 
 from digits.architecture import Architecture, BatchNorm, Conv, Dense, Dropout, Flatten, MaxPool, Relu, Sigmoid, Weights, infer_shapes
+from digits.distributed.team import ALONE
+from digits.errors import InputError
 from digits.params import ADAM, BATCH_NORM, Recipe
 
 LIBRARY = f"PyTorch {torch.__version__}"
@@ -62,27 +64,33 @@ def fit(
     threads: int,
     recorder,
     state: dict[str, np.ndarray] | None = None,
+    team=ALONE,
 ) -> None:
     torch.set_num_threads(threads)
-    torch.manual_seed(seed)  # dropout
-    network = build(architecture, weights, images.shape[1:])
+    torch.manual_seed(team.seed(seed))  # dropout
+    network = build(architecture, weights, images.shape[1:]).to(team.device)
     optimizer = build_optimizer(network, recipe)
     if state:
-        restore_state(optimizer, state)
-    y = torch.from_numpy(labels)
+        restore_state(optimizer, state, team)
+    model = network if team.size == 1 else team.spread(network)
+    x, y = as_tensor(images).to(team.device), torch.from_numpy(labels).to(team.device)
     for steps, seen in epochs:
-        network.train()
-        x = as_tensor(images if seen is None else seen)
+        model.train()
+        if seen is not None:
+            x = as_tensor(seen).to(team.device)
         for samples, learning_rate in steps:
-            batch = torch.from_numpy(samples)
+            part, n_copies = team.share(samples)
+            batch = torch.from_numpy(part).to(team.device)
             set_learning_rate(optimizer, learning_rate)
-            logits = network(x[batch])
-            loss = functional.cross_entropy(logits, y[batch], label_smoothing=recipe.label_smoothing)
+            logits = model(x[batch])
+            mean_loss = functional.cross_entropy(logits, y[batch], label_smoothing=recipe.label_smoothing)
+            loss = mean_loss * (len(part) / (n_copies * len(samples)))  # this part of the loss of the batch
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            recorder.step(len(samples), loss.item(), int((logits.argmax(1) == y[batch]).sum()))
-        recorder.epoch(read_weights(network, weights), read_state(optimizer))
+            of_batch, n_correct = team.sum(np.array([loss.item(), int((logits.argmax(1) == y[batch]).sum())]))
+            recorder.step(len(samples), float(of_batch), int(n_correct) // n_copies)
+        recorder.epoch(read_weights(network, weights), read_state(optimizer, team))
 
 
 @torch.inference_mode()
@@ -92,6 +100,25 @@ def predict(architecture: Architecture, weights: Weights, images: np.ndarray, *,
         network = build(architecture, weights, images.shape[1:]).eval()
     logits = torch.cat([network(batch) for batch in as_tensor(images).split(PREDICT_BATCH)])
     return functional.softmax(logits, dim=1).numpy()
+
+
+def find_device(device: str) -> str:
+    """Return "cpu" or "cuda", which is what "auto" means where there is one; raise InputError for "cuda" where there is none.
+
+    A GPU is set to sum in float32 and, as far as it can, in the same order each time.
+    """
+    if device == "cpu" or (device == "auto" and not torch.cuda.is_available()):
+        return "cpu"
+    if not torch.cuda.is_available():
+        raise InputError("params.yaml: device is 'cuda', but this PyTorch finds no GPU; expected a GPU and a build for CUDA, or device: cpu")
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
+    return "cuda"
+
+
+def name_device(device: str) -> str:
+    """Return "cpu", or the GPU's name."""
+    return torch.cuda.get_device_name() if device == "cuda" else "cpu"
 
 
 def build(architecture: Architecture, weights: Weights, input_shape: tuple[int, ...]) -> nn.Sequential:
@@ -140,22 +167,27 @@ def read_weights(network: nn.Sequential, names: Iterable[str]) -> Weights:
     """Return a copy of the network's weights in the common layout."""
     state = network.state_dict()
     tensors = {name: state[torch_name(name)] for name in names}
-    return {name: (t.permute(2, 3, 1, 0) if t.ndim == 4 else t.t()).numpy().copy() for name, t in tensors.items()}
+    return {name: (t.permute(2, 3, 1, 0) if t.ndim == 4 else t.t()).cpu().numpy().copy() for name, t in tensors.items()}
 
 
-def read_state(optimizer: torch.optim.Optimizer) -> dict[str, np.ndarray]:
-    """Return a copy of what the optimizer remembers of each parameter, by "number.name", and the state of PyTorch's random generator."""
+def read_state(optimizer: torch.optim.Optimizer, team=ALONE) -> dict[str, np.ndarray]:
+    """Return a copy of what the optimizer remembers of each parameter, by "number.name", and the states of the team's random generators."""
     remembered = optimizer.state_dict()["state"]
-    state = {f"{number}.{name}": tensor.numpy().copy() for number, tensors in remembered.items() for name, tensor in tensors.items()}
-    return state | {"generator": torch.get_rng_state().numpy().copy()}
+    state = {f"{number}.{name}": tensor.cpu().numpy().copy() for number, tensors in remembered.items() for name, tensor in tensors.items()}
+    return state | {"generators": team.gather(generator(team).get_state().numpy())}
 
 
-def restore_state(optimizer: torch.optim.Optimizer, state: dict[str, np.ndarray]) -> None:
+def generator(team) -> torch.Generator:
+    """Return the generator that dropout draws from."""
+    return torch.cuda.default_generators[torch.cuda.current_device()] if team.device == "cuda" else torch.default_generator
+
+
+def restore_state(optimizer: torch.optim.Optimizer, state: dict[str, np.ndarray], team=ALONE) -> None:
     """Set what `read_state` returned."""
-    torch.set_rng_state(torch.from_numpy(state["generator"]))
+    generator(team).set_state(torch.from_numpy(state["generators"][team.rank]))
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     remembered: dict[int, dict[str, torch.Tensor]] = {}
-    for key in state.keys() - {"generator"}:
+    for key in state.keys() - {"generators"}:
         number, name = key.split(".")
         tensor = torch.from_numpy(state[key])
         if tensor.ndim:  # in the memory layout of the parameter: the fused Adam goes through both as they lie

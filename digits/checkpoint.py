@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
 
 from digits.architecture import Weights
+from digits.distributed.team import Team
 from digits.files import rewritten
 
 State = dict[str, np.ndarray]
@@ -37,30 +38,52 @@ class Checkpoint:
 
     def save(self, progress: Progress) -> None:
         """Replace what the file holds, at once or not at all."""
-        arrays = {f"weights/{name}": array for name, array in progress.weights.items()}
-        arrays |= {f"state/{name}": array for name, array in progress.state.items()}
-        # safetensors does not keep the order of the names, which is that of the layers.
-        record = {"key": self.key, "history": progress.history, "train_seconds": progress.train_seconds, "names": list(arrays)}
         with rewritten(self.path) as partial:
-            save_file({name: np.array(array, order="C") for name, array in arrays.items()}, partial, metadata={"digits": json.dumps(record)})
+            partial.write_bytes(pack(progress, self.key))
 
     def load(self) -> Progress | None:
         """Return the progress of the training with this key; None where there is none, or none that can be read."""
         try:
-            with safe_open(self.path, framework="numpy") as file:
-                record = json.loads((file.metadata() or {}).get("digits", "{}"))
-                if not isinstance(record, dict) or record.get("key") != self.key:
-                    return None
-                arrays = {name: file.get_tensor(name) for name in record["names"]}
-        except (OSError, SafetensorError, ValueError):
+            return unpack(self.path.read_bytes(), self.key)
+        except OSError:
             return None
+
+    def remove(self) -> None:
+        self.path.unlink(missing_ok=True)
+
+
+def pack(progress: Progress, key: str) -> bytes:
+    """Return progress and its key as a safetensors file."""
+    arrays = {f"weights/{name}": array for name, array in progress.weights.items()}
+    arrays |= {f"state/{name}": array for name, array in progress.state.items()}
+    # safetensors does not keep the order of the names, which is that of the layers.
+    record = {"key": key, "history": progress.history, "train_seconds": progress.train_seconds, "names": list(arrays)}
+    return save({name: np.array(array, order="C") for name, array in arrays.items()}, metadata={"digits": json.dumps(record)})
+
+
+def unpack(data: bytes, key: str) -> Progress | None:
+    """Return the progress that `pack` was given with this key; None for anything else."""
+    try:
+        # A safetensors file begins with the length of its header, which is JSON.
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        record = json.loads(header["__metadata__"]["digits"])
+        if record["key"] != key:
+            return None
+        loaded = load(data)
+        arrays = {name: loaded[name] for name in record["names"]}
         weights, state = (
             {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)} for prefix in ("weights/", "state/")
         )
         return Progress(record["history"], record["train_seconds"], weights, state)
+    except (SafetensorError, ValueError, LookupError, TypeError):
+        return None
 
-    def remove(self) -> None:
-        self.path.unlink(missing_ok=True)
+
+def share_progress(progress: Progress | None, team: Team) -> Progress | None:
+    """Return, in every process of the team, the first one's progress: the others may be on machines that do not see its file."""
+    if team.size == 1:
+        return progress
+    return unpack(team.broadcast(pack(progress, key="") if progress else b""), key="")
 
 
 def digest_arrays(*arrays: np.ndarray) -> str:

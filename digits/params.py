@@ -118,6 +118,8 @@ class ScratchRecipe(Recipe):
 class Params(Section):
     seed: NonNegativeInt
     threads: PositiveInt
+    processes: PositiveInt
+    device: Literal["auto", "cpu", "cuda"]
     download: Download
     preprocess: Preprocess
     architectures: dict[RunName, Architecture]

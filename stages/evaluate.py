@@ -33,8 +33,8 @@ def main() -> None:
         model = read_model(path)
         if model.description.preprocessing != preprocessing:
             raise InputError(f"{path}: was trained on data prepared otherwise than {PROCESSED}/test; run `dvc repro`")
-        inputs = model.inputs_from_normalized(images)
-        probabilities = backend.predict(model.description.architecture, model.weights, inputs, threads=params.threads)
+        architecture = model.description.architecture
+        probabilities = backend.predict(architecture, model.weights, model.inputs_from_normalized(images), threads=params.threads)
         predictions = probabilities.argmax(axis=1)
         confusions = count_confusions(predictions, labels, n_classes=len(preprocessing.class_names))
         arrays = {

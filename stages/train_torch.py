@@ -8,6 +8,7 @@ from digits.errors import one_line_errors
 if __name__ == "__main__":
     with one_line_errors():  # around the imports, too: they take seconds, in which one may press Ctrl-C
         from digits import backend_torch
+        from digits.distributed.torch_team import join
         from digits.training import run_stage
 
-        run_stage(backend_torch, "torch")
+        run_stage(backend_torch, "torch", join)

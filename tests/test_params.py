@@ -23,7 +23,7 @@ def fault(tmp_path, pattern: str, replacement: str) -> str:
 
 def test_committed_params_are_valid():
     params = load_params(ROOT / "params.yaml")
-    assert list(params.runs("scratch")) == ["cnn", "mlp", "mlp_sigmoid"]
+    assert list(params.runs("scratch")) == ["cnn", "fast", "mlp", "mlp_sigmoid"]
 
 
 @pytest.mark.parametrize(
@@ -39,6 +39,8 @@ def test_committed_params_are_valid():
         ("seed: 0", "seed: true", "params.yaml: seed is True; expected a valid integer"),
         ("threads: 2", "threads: 0", "params.yaml: threads is 0; expected greater than 0"),
         ("threads: 2", "", "params.yaml: threads is missing"),
+        ("processes: 1", "processes: 0", "params.yaml: processes is 0; expected greater than 0"),
+        ("device: auto", "device: gpu", "params.yaml: device is 'gpu'; expected one of: auto, cpu, cuda"),
         ("learning_rate: [0-9.]+", "learning_rate: .nan", "params.yaml: train_torch.cnn.learning_rate is nan; expected a finite number"),
         ("learning_rate: [0-9.]+", "learning_rate: .inf", "params.yaml: train_torch.cnn.learning_rate is inf; expected a finite number"),
         ("momentum: [0-9.]+", "momentum: 1", "params.yaml: train_scratch.mlp.momentum is 1; expected less than 1"),

@@ -1,5 +1,7 @@
 """The shared body of the train stages: what it measures and what it hands on."""
 
+import multiprocessing
+
 import numpy as np
 import pytest
 from conftest import ROOT
@@ -70,6 +72,23 @@ def test_validation_split_is_measured_but_not_learnt_from(run, generator):
     inputs = model.inputs_from_normalized(validation[0])
     expected = loss_and_accuracy(backend_scratch.predict(model.description.architecture, model.weights, inputs, threads=2), validation[1])
     assert (recorder.history[-1]["loss"], recorder.history[-1]["accuracy"]) == expected
+
+
+def test_what_after_epoch_raises_ends_the_training_and_its_helpers(generator, monkeypatch):
+    monkeypatch.setattr(backend_scratch, "is_fork_safe", lambda: True)
+    split = generator.random((64, 28, 28), dtype=np.float32), generator.integers(0, 10, 64)
+    seen = []
+
+    def after_epoch(number: int, accuracy: float) -> None:
+        seen.append((number, accuracy, len(multiprocessing.active_children())))
+        if number == 2:
+            raise KeyError("enough")
+
+    with pytest.raises(KeyError, match="enough"):
+        train(backend_scratch, "scratch", "mlp", PARAMS, PREPROCESSING, split, split, after_epoch=after_epoch)
+    assert [(number, n_helpers) for number, _, n_helpers in seen] == [(1, PARAMS.threads - 1), (2, PARAMS.threads - 1)]
+    assert all(0 <= accuracy <= 1 for _, accuracy, _ in seen)
+    assert multiprocessing.active_children() == []
 
 
 def test_training_starts_from_the_weights_of_the_seed(generator):

@@ -14,13 +14,15 @@ GRID = 5  # elastic distortion: displacements at 5 x 5 points, and smooth betwee
 BATCH = 250  # images at a time: what is computed for them stays in a core's cache
 
 
-def augment(images: np.ndarray, options: Augmentation, paper: float, seed: int, epoch: int, threads: int) -> np.ndarray:
-    """Return distorted copies of images, float32 (n, 28, 28), whose empty pixels have the value `paper`.
+def augment(
+    images: np.ndarray, options: Augmentation, paper: float, seed: int, epoch: int, threads: int, out: np.ndarray | None = None
+) -> np.ndarray:
+    """Return distorted copies of images, float32 (n, 28, 28), whose empty pixels have the value `paper`; in the array `out` where it is given.
 
     Each image has an affine map of its own, uniformly drawn within the options' bounds, and a displacement field. The result is the same for
     any number of threads.
     """
-    result = np.empty_like(images)
+    result = np.empty_like(images) if out is None else out
     starts = range(0, len(images), BATCH)
 
     def distort_batch(number: int) -> None:

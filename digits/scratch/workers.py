@@ -13,6 +13,7 @@ worker (threadpoolctl): two that share a core are slower than one.
 import mmap
 import multiprocessing
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkProcess
 from typing import NamedTuple
@@ -110,7 +111,8 @@ class Workers:
     def close(self) -> None:
         """End the helpers, and wait until they have."""
         for helper in self.helpers:
-            helper.send(None)
+            with suppress(OSError):  # one that has died takes no order
+                helper.send(None)
         for process in self.processes:
             process.join()
         if self.pool:
