@@ -1,0 +1,83 @@
+"""What running stages side by side saves: the seconds of the whole pipeline with two jobs over those one after another.
+
+    DIGITS_MIRROR=folder-with-mnist python -m benchmarks.side_by_side
+    python -m benchmarks.side_by_side --small          # try it: on 1,797 small digits, an epoch a run; writes nothing
+
+Each in turn, each time in a fresh clone of what is committed with an empty cache; all must end with the same bytes. Writes
+benchmarks/side_by_side.json.
+"""
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+from ruamel.yaml import YAML
+
+from digits.errors import InputError, one_line_errors
+from digits.files import read_json, write_json
+from digits.machine import describe_machine
+from digits.params import FRAMEWORKS, load_params
+from digits.verify import differing_outputs, fresh_clone, read_lock
+
+RESULT = Path("benchmarks/side_by_side.json")
+JOBS, ROUNDS = 2, 3
+WAYS = {"one after another": ["dvc", "repro"], "side by side": [sys.executable, "-m", "digits.side_by_side", "--jobs", str(JOBS)]}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measure what running stages side by side saves.")
+    parser.add_argument("--small", action="store_true", help="one round on 1,797 small digits, and write nothing")
+    small = parser.parse_args().small
+    seconds: dict[str, list[float]] = {name: [] for name in WAYS}
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(1 if small else ROUNDS):
+            for name, command in WAYS.items():
+                seconds[name].append(time_pipeline(command, small, Path(folder) / name))
+                print(f"{name} {seconds[name][-1]:.1f} s", flush=True)
+            if differing := differing_outputs(*(read_lock(Path(folder) / name) for name in WAYS)):
+                raise InputError(f"other bytes side by side in {', '.join(differing)}")
+    ratios = [together / alone for alone, together in zip(*seconds.values(), strict=True)]
+    print(f"ratio {median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
+    if not small:
+        ratio = {"median": round(median(ratios), 3), "low": round(min(ratios), 3), "high": round(max(ratios), 3)}
+        medians = {name: round(median(values), 1) for name, values in seconds.items()}
+        write_json(
+            RESULT, {"jobs": JOBS, "rounds": ROUNDS, "ratio": ratio, "seconds": medians, "threads": load_params().threads, **describe_machine()}
+        )
+
+
+def time_pipeline(command: list[str], small: bool, kept: Path) -> float:
+    """Return the seconds of the whole pipeline in a fresh clone, and keep its dvc.lock in a folder."""
+    with fresh_clone() as (clone, environment):
+        if small:
+            shrink(clone / "params.yaml")
+        (clone / "dvc.lock").unlink()
+        started = time.perf_counter()
+        if subprocess.run(command, cwd=clone, env=environment, stdout=subprocess.DEVNULL).returncode:
+            raise InputError(f"`{' '.join(command)}` failed in the clone")
+        seconds = time.perf_counter() - started
+        if not small and read_json(clone / "data/raw/dataset.json")["dataset"] != "mnist":
+            raise InputError("mnist could not be had; set DIGITS_MIRROR to a folder or a URL that has it")
+        kept.mkdir(exist_ok=True)
+        shutil.copy(clone / "dvc.lock", kept)
+    return seconds
+
+
+def shrink(path: Path) -> None:
+    """Make params.yaml one for 1,797 small digits and an epoch a run."""
+    yaml = YAML()
+    params = yaml.load(path)
+    params["download"]["dataset"], params["preprocess"]["validation_size"] = "uci_digits", 200
+    for recipe in [recipe for framework in FRAMEWORKS for recipe in params[f"train_{framework}"].values()]:
+        recipe["epochs"] = 1
+    yaml.dump(params, path)
+
+
+if __name__ == "__main__":
+    with one_line_errors():
+        main()
