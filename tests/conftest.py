@@ -2,7 +2,7 @@
 
 import os
 
-os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # before any import of PyTorch, as in digits/backend_torch.py
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # before any import of PyTorch, as in digits/backend_torch.py
 
 import shutil
 import subprocess

@@ -9,7 +9,7 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 REQUIREMENTS = ROOT / "requirements"
-PARTS = ["base", "dev", "pipeline", "plots", "tf", "torch", "use"]
+PARTS = ["base", "dev", "pipeline", "plots", "remote", "tf", "torch", "tune", "use"]
 
 
 def pins(part: str) -> dict[str, Requirement]:
