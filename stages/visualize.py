@@ -45,18 +45,22 @@ def main() -> None:
     write_text(PLOTS / "with_times/results.md", tables.as_markdown(table) + "\n")
     train_images = read_split(PROCESSED / "train")[0]
     train_title = f"{dataset}, {len(train_images):,} training images"
+    shown = figures.most_accurate(results)
+    some = "" if len(shown) == len(results) else f", the best {len(shown)} of {len(results)} runs"
+    title_of_some, train_title_of_some = title + some, train_title + some
+    shown_models = {result.name: models[result.name] for result in shown}
     drawings = {
-        "figures/learning_curves": lambda: figures.plot_learning_curves(results, train_title),
-        "figures/confusion_matrices": lambda: figures.plot_confusion_matrices(results, names, title),
-        "figures/accuracy_per_class": lambda: figures.plot_accuracy_per_class(results, names, title),
-        "figures/accuracy": lambda: figures.plot_accuracy(table, title),
-        "figures/comparisons": lambda: figures.plot_comparisons(pairs, [result.name for result in results], title),
-        "figures/reliability": lambda: figures.plot_reliability(reliability, results, title),
-        "figures/sample_predictions": lambda: figures.plot_sample_predictions(results, images, names, title),
+        "figures/learning_curves": lambda: figures.plot_learning_curves(shown, train_title_of_some),
+        "figures/confusion_matrices": lambda: figures.plot_confusion_matrices(shown, names, title_of_some),
+        "figures/accuracy_per_class": lambda: figures.plot_accuracy_per_class(shown, names, title_of_some),
+        "figures/accuracy": lambda: figures.plot_accuracy(table.head(len(shown)), title_of_some),
+        "figures/comparisons": lambda: figures.plot_comparisons(pairs, [result.name for result in shown], title_of_some),
+        "figures/reliability": lambda: figures.plot_reliability(reliability, shown, title_of_some),
+        "figures/sample_predictions": lambda: figures.plot_sample_predictions(shown, images, names, title_of_some),
         "figures/shared_mistakes": lambda: figures.plot_shared_mistakes(results, images, names, title),
-        "figures/first_layer_filters": lambda: figures.plot_first_layer_filters(models, train_title),
+        "figures/first_layer_filters": lambda: figures.plot_first_layer_filters(shown_models, train_title_of_some),
         "figures/pruned_pixels": lambda: figures.plot_pruned_pixels(train_images, preprocessing["kept_pixels"], train_title),
-        "with_times/accuracy_against_time": lambda: figures.plot_accuracy_against_time(table, results, title),
+        "with_times/accuracy_against_time": lambda: figures.plot_accuracy_against_time(table, shown, title_of_some),
     }
     written = {Path(name).name: PLOTS / f"{name}.png" for name in drawings}
     for name, draw in tqdm(drawings.items(), desc="visualize", unit="figure", disable=None):

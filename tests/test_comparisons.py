@@ -1,5 +1,6 @@
 """McNemar's test, Holm's correction and the letters, against numbers worked by hand."""
 
+from itertools import combinations
 from math import comb
 
 import numpy as np
@@ -62,6 +63,14 @@ def test_runs_share_a_letter_exactly_if_they_do_not_differ():
 
 def test_one_run_has_a_letter():
     assert group_letters(["p"], compare_pairs([make_result("torch", "p", 3)])) == {"p": "a"}
+
+
+def test_more_groups_than_letters_end_soon():
+    names = [f"run_{number}" for number in range(200)]
+    # Each differs from its neighbour alone: a largest set without a difference has one of each two, so there are 2^100.
+    rows = [(names[a], names[b], a // 2 == b // 2) for a, b in combinations(range(200), 2)]
+    pairs = pd.DataFrame(rows, columns=["first", "second", "different"])
+    assert set(group_letters(names, pairs).values()) == {"see comparisons.csv"}
 
 
 def test_letters_go_on_after_z():

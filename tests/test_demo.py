@@ -164,7 +164,9 @@ def test_drawing_is_answered_by_every_model_and_shown_as_the_networks_see_it(bro
         assert int(np.argmax(heights)) == 0
         assert heights[0] == pytest.approx(float(confidence) / 100, abs=0.03)  # bars are whole pixels, of 48
     expected = to_mnist_form(write_strokes(ZERO, width=26 / 400).convert("RGB"))
-    assert np.corrcoef(page.seen.ravel(), expected.ravel())[0, 1] > 0.9
+    # The centre of a zero lies between two pixels: the last bit decides which of them it is moved to.
+    shifted = [np.roll(expected, (down, right), axis=(0, 1)) for down in (-1, 0, 1) for right in (-1, 0, 1)]
+    assert max(np.corrcoef(page.seen.ravel(), digit.ravel())[0, 1] for digit in shifted) > 0.9
     assert all(request.startswith(address) for request in opened.requested)
     assert opened.logged == []
     assert browser.driver.get_log("browser") == []

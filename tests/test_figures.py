@@ -150,3 +150,34 @@ def test_filters_of_a_dense_layer_lie_where_its_pixels_were():
 
 def test_pruned_pixels_are_counted():
     assert "484 of 784" in texts(draw_the_rest()["pruned"])
+
+
+def test_many_runs_are_the_best_fifty_in_their_order():
+    results = [make_result("torch", f"run_{number}", number % 12) for number in range(120)]
+    shown = figures.most_accurate(results)
+    assert len(shown) == figures.MAX_RUNS
+    assert [result.metrics["errors"] for result in shown] == [5, 4, 3, 2, 1] * 10
+    assert figures.most_accurate(results[:9]) == results[:9]
+
+
+def test_comparisons_leave_out_the_numbers_where_they_do_not_fit():
+    results = [make_result("torch", f"run_{number}", number % 12) for number in range(40)]
+    names = [result.name for result in results]
+    pairs = compare_pairs(results)
+    assert not figures.plot_comparisons(pairs, names, "MNIST").axes[0].texts
+    assert len(figures.plot_comparisons(pairs, names[:5], "MNIST").axes[0].texts) == 10
+
+
+def test_a_long_legend_makes_the_figure_higher():
+    heights = [
+        figures.plot_accuracy_per_class([make_result("torch", f"run_{number}", 6) for number in range(n)], NAMES, "MNIST").get_figheight()
+        for n in (9, 10, 50)
+    ]
+    assert heights == pytest.approx([4.2, 4.2, 4.2 + 8 * 0.2])
+
+
+def test_mean_and_std_are_numpys_over_all_parts(generator):
+    images = generator.random((2500, 28, 28), dtype=np.float32)
+    mean, std = figures.mean_and_std(images)
+    np.testing.assert_allclose(mean, images.mean(axis=0, dtype=np.float64), rtol=1e-6)  # part - mean is float64, the part float32
+    np.testing.assert_allclose(std, images.std(axis=0, dtype=np.float64), rtol=1e-6)

@@ -11,7 +11,7 @@ from test_tables import make_result
 
 from digits.params import load_params
 from digits.reporting.comparisons import compare_pairs
-from digits.reporting.report import CAPTIONS, render_report
+from digits.reporting.report import CAPTIONS, on_device, render_report
 from digits.reporting.tables import results_table
 
 RUNS = [("torch", "cnn", 9), ("tf", "cnn", 11), ("scratch", "mlp", 6)]
@@ -106,6 +106,11 @@ def test_names_cannot_break_the_page(tmp_path):
     text = render(tmp_path, [("torch", "<script>alert(1)</script>", 9)])
     assert "<script>alert(1)" not in text
     assert "&lt;script&gt;alert(1)" in text
+
+
+def test_a_gpu_is_named_beside_the_library(tmp_path):
+    assert on_device("cpu") == ""
+    assert on_device("NVIDIA H200") == " on NVIDIA H200"
 
 
 def test_parameters_versions_and_data_are_told(tmp_path):

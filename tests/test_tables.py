@@ -38,8 +38,8 @@ def make_result(framework: str, run: str, n_right: int) -> RunResult:
         },
         pd.DataFrame({"epoch": [1, 1], "split": ["train", "validation"], "loss": [0.5, 0.6], "accuracy": [0.7, 0.8]}),
         {
-            "train_seconds": 3.21, "peak_memory_bytes": 2**30, "seed": 0, "threads": 2, "library": f"{framework} 1.0",
-            "processor": "a processor", "cores": 2, "python": "3.11",
+            "train_seconds": 3.21, "peak_memory_bytes": 2**30, "seed": 0, "threads": 2, "processes": 1, "device": "cpu",
+            "library": f"{framework} 1.0", "processor": "a processor", "cores": 2, "python": "3.11",
             "packages": {"numpy": "2.0", f"{framework}-package": "1.5"}, "data_sha256": "0a1b",
         },
         np.eye(3)[predictions] * np.linspace(0.5, 0.8, 12)[:, np.newaxis] + (1 - np.linspace(0.5, 0.8, 12)[:, np.newaxis]) / 3,

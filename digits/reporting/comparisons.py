@@ -1,15 +1,17 @@
 """Are two runs really different? McNemar's test on the same test images, corrected for the number of pairs."""
 
-from itertools import combinations
+from itertools import combinations, islice
 
 import networkx as nx
+import numpy as np
 import pandas as pd
-from statsmodels.stats.contingency_tables import mcnemar
+from scipy.stats import binom
 from statsmodels.stats.multitest import multipletests
 
 from digits.reporting.results import RunResult
 
 SIGNIFICANCE = 0.05
+MAX_GROUPS = 702  # as many as have a name of one or two letters; their number may double with every two or three runs
 COLUMNS = ["first", "second", "only_first_right", "only_second_right", "p_value", "p_holm", "different", "agreement", "same_architecture"]
 
 
@@ -23,14 +25,14 @@ def compare_pairs(results: list[RunResult]) -> pd.DataFrame:
     """
     rows = []
     for first, second in combinations(results, 2):
-        right, other_right = first.is_right, second.is_right
-        only_first, only_second = int((right & ~other_right).sum()), int((other_right & ~right).sum())
-        both, neither = int((right & other_right).sum()), int((~right & ~other_right).sum())
-        p_value = mcnemar([[both, only_first], [only_second, neither]], exact=True).pvalue
+        both = int((first.is_right & second.is_right).sum())
+        only_first, only_second = int(first.is_right.sum()) - both, int(second.is_right.sum()) - both
         agreement = float((first.predictions == second.predictions).mean())
-        rows.append((first.name, second.name, only_first, only_second, p_value, agreement, first.architecture == second.architecture))
-    table = pd.DataFrame(rows, columns=[name for name in COLUMNS if name not in ("p_holm", "different")])
+        rows.append((first.name, second.name, only_first, only_second, agreement, first.architecture == second.architecture))
+    table = pd.DataFrame(rows, columns=[name for name in COLUMNS if name not in ("p_value", "p_holm", "different")])
     if rows:
+        fewer, n = table[["only_first_right", "only_second_right"]].min(axis=1), table["only_first_right"] + table["only_second_right"]
+        table["p_value"] = np.minimum(2 * binom.cdf(fewer, n, 0.5), 1)
         table["different"], table["p_holm"], *_ = multipletests(table["p_value"], SIGNIFICANCE, method="holm")
     return table.reindex(columns=COLUMNS)
 
@@ -39,12 +41,15 @@ def group_letters(names: list[str], pairs: pd.DataFrame) -> dict[str, str]:
     """Return letters for each run, `names` being ordered from the best: two runs share one if they do not differ significantly.
 
     A letter is a largest set of runs of which no two differ (Piepho, 2004): where neighbours are alike but the ends are not, sets overlap,
-    and a run has several letters.
+    and a run has several letters. Where there are more than 702 such sets, which many runs may come to, nobody gets a letter.
     """
     alike = nx.Graph()
     alike.add_nodes_from(names)
     alike.add_edges_from(pairs.loc[~pairs["different"].astype(bool), ["first", "second"]].itertuples(index=False))
-    groups = sorted(sorted(names.index(name) for name in clique) for clique in nx.find_cliques(alike))
+    cliques = list(islice(nx.find_cliques(alike), MAX_GROUPS + 1))
+    if len(cliques) > MAX_GROUPS:
+        return dict.fromkeys(names, "see comparisons.csv")
+    groups = sorted(sorted(names.index(name) for name in clique) for clique in cliques)
     return {name: " ".join(letter(number) for number, group in enumerate(groups) if place in group) for place, name in enumerate(names)}
 
 

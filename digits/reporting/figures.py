@@ -20,7 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, PercentFormatter, StrMethodFormatter
 from PIL import Image
 
 from digits.architecture import weight_shapes
@@ -33,11 +33,28 @@ RIGHT, WRONG = "#009E73", "#D55E00"
 FIRST_BETTER, SECOND_BETTER, ALIKE = "#CC79A7", "#56B4E9", "#ececec"
 LINE_STYLES = ["-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1))]
 MARKERS = "osD^v<>P*X"
+MAX_RUNS = 50  # that a figure with something for each has room for
+MAX_ANNOTATED = 25  # of whose comparisons the numbers still fit
+LEGEND_COLUMNS = 5
 WIDTH = 9.0  # inches: 900 pixels at 100 dots an inch, the width of a README
 
 plt.rcParams.update(
     {"figure.constrained_layout.use": True, "figure.dpi": 100, "savefig.dpi": 150, "axes.spines.top": False, "axes.spines.right": False}
 )
+
+
+def most_accurate(results: list[RunResult]) -> list[RunResult]:
+    """Return the runs that are drawn one by one, in the order of `results`: all of them, or where there are more, the 50 with the fewest errors."""
+    best = sorted(results, key=lambda result: (result.metrics["errors"], result.framework, result.run))[:MAX_RUNS]  # as `results_table` sorts
+    return [result for result in results if result in best]
+
+
+def add_legend(figure: Figure, *entries: list) -> None:
+    """Name the runs below the axes, and make the figure higher where that takes more than two lines."""
+    figure.legend(*entries, loc="outside lower center", ncols=LEGEND_COLUMNS, frameon=False)
+    n_lines = -(-len(figure.legends[0].get_texts()) // LEGEND_COLUMNS)
+    width, height = figure.get_size_inches()
+    figure.set_size_inches(width, height + 0.2 * max(n_lines - 2, 0))
 
 
 def run_styles(results: list[RunResult]) -> list[dict]:
@@ -76,7 +93,7 @@ def plot_learning_curves(results: list[RunResult], title: str) -> Figure:
                 axis.set(ylabel="accuracy", ylim=(0.9, 1.001))
                 axis.yaxis.set_major_formatter(PercentFormatter(1))
     figure.suptitle(f"Learning curves, {title}")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False)
+    add_legend(figure, *axes[0, 0].get_legend_handles_labels())
     return figure
 
 
@@ -167,7 +184,7 @@ def plot_accuracy_per_class(results: list[RunResult], class_names: list[str], ti
     axis.set_xticklabels(class_names, rotation=0 if max(map(len, class_names)) < 4 else 20)
     axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
     axis.grid(axis="y", alpha=0.3)
-    figure.legend(loc="outside lower center", ncols=5, frameon=False)
+    add_legend(figure)
     return figure
 
 
@@ -203,10 +220,13 @@ def plot_accuracy_against_time(table: pd.DataFrame, results: list[RunResult], ti
             row.train_seconds, row.accuracy, spread, fmt=style["marker"], color=style["color"], capsize=3, ms=7, mec="white", label=result.name
         )
     axis.set(title=f"Accuracy against training time, {title}", xlabel="training time (s)", ylabel="test accuracy, 95 % interval")
-    axis.set_xlim(left=0)
+    axis.set_xscale("log")
+    axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.xaxis.set_minor_formatter(NullFormatter())
     axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
     axis.grid(alpha=0.3)
-    figure.legend(loc="outside lower center", ncols=5, frameon=False)
+    add_legend(figure)
     return figure
 
 
@@ -233,6 +253,7 @@ def plot_reliability(table: pd.DataFrame, results: list[RunResult], title: str) 
 
 def plot_comparisons(pairs: pd.DataFrame, names: list[str], title: str) -> Figure:
     """A cell for each pair of runs, as `compare_pairs` returns them: who is better, if anyone, and the images that only one got right."""
+    pairs = pairs[pairs["first"].isin(names) & pairs["second"].isin(names)]
     size = max(len(names) - 1, 1)
     verdicts, texts = np.full((size, size), np.nan), np.full((size, size), "", object)
     for pair in pairs.itertuples():
@@ -241,8 +262,9 @@ def plot_comparisons(pairs: pd.DataFrame, names: list[str], title: str) -> Figur
         texts[row, column] = f"{pair.only_first_right} : {pair.only_second_right}\n{format_p_value(pair.p_holm)}"
     figure, axis = plt.subplots(figsize=(WIDTH, 0.55 * size + 2.2))
     sns.heatmap(
-        verdicts, ax=axis, cmap=ListedColormap([SECOND_BETTER, ALIKE, FIRST_BETTER]), vmin=-1, vmax=1, cbar=False, linewidths=1, annot=texts, fmt="",
-        annot_kws={"size": 7.5, "color": "black"}, xticklabels=names[:size], yticklabels=names[1:] or [""],
+        verdicts, ax=axis, cmap=ListedColormap([SECOND_BETTER, ALIKE, FIRST_BETTER]), vmin=-1, vmax=1, cbar=False, linewidths=1, fmt="",
+        annot=texts if size < MAX_ANNOTATED else None, annot_kws={"size": 7.5, "color": "black"},
+        xticklabels=names[:size], yticklabels=names[1:] or [""],
     )  # fmt: skip
     axis.tick_params(axis="x", labelrotation=30)
     axis.tick_params(axis="y", labelrotation=0)
@@ -297,7 +319,7 @@ def plot_pruned_pixels(images: np.ndarray, kept_pixels: list[int], title: str) -
     pruned[kept_pixels] = False
     pruned = pruned.reshape(images[0].shape)
     figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 4.4))
-    for axis, name, values in zip(axes, ("mean", "standard deviation"), (images.mean(axis=0), images.std(axis=0)), strict=True):
+    for axis, name, values in zip(axes, ("mean", "standard deviation"), mean_and_std(images), strict=True):
         shown = axis.imshow(np.ma.masked_array(values, pruned), cmap="gray_r")
         axis.imshow(np.ma.masked_array(np.ones(pruned.shape), ~pruned), cmap=ListedColormap(["#56B4E9"]))
         axis.set(title=f"{name} of the kept pixels", xlabel="column", ylabel="row")
@@ -307,6 +329,13 @@ def plot_pruned_pixels(images: np.ndarray, kept_pixels: list[int], title: str) -
     figure.legend(handles=[Patch(color="#56B4E9", label="pruned: hardly varies over the training split")], loc="outside lower center", frameon=False)
     figure.suptitle(f"Pruned pixels, {title}: {pruned.sum()} of {pruned.size}")
     return figure
+
+
+def mean_and_std(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return each pixel's mean and standard deviation, float64 (28, 28), from some images at a time: `images.std` would copy all of them."""
+    parts = [images[start : start + 1000] for start in range(0, len(images), 1000)]
+    mean = sum(part.sum(axis=0, dtype=np.float64) for part in parts) / len(images)
+    return mean, np.sqrt(sum(np.square(part - mean).sum(axis=0) for part in parts) / len(images))
 
 
 def save(figure: Figure, path: Path) -> None:

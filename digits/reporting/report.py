@@ -17,6 +17,7 @@ from digits.reporting.tables import image_uri, leaderboard
 
 TEMPLATE = "report.html.jinja"
 N_MISTAKES_SHOWN = 500
+N_ANSWERS_SHOWN = 10_000  # of all runs to all mistakes: with more runs, fewer mistakes
 CAPTIONS = {
     "accuracy": "Accuracy on the test images. The interval is that of the test set's sampling; what another seed would change is not in it.",
     "accuracy_against_time": "Accuracy against the time that training took, which is of one machine and one training.",
@@ -58,7 +59,7 @@ def render_report(
         colours=COLOURS,
         board=board_rows(table),
         columns=list(leaderboard(table)),
-        same_architecture=pairs[pairs["same_architecture"].astype(bool)].to_dict("records"),
+        same_architecture=[pair for pair in pairs.to_dict("records") if pair["same_architecture"] and not same_framework(pair)],
         figures=[(name, CAPTIONS[name], png_uri(figures[name])) for name in CAPTIONS],
         mistakes=mistakes(results, images, class_names),
         n_mistaken=int(np.any([~result.is_right for result in results], axis=0).sum()),
@@ -69,10 +70,18 @@ def render_report(
         architectures={result.architecture: describe_layers(models[result.name]) for result in results},
         recipes={name: ", ".join(f"{key} {value}" for key, value in recipe.items()) for name, recipe in recipes.items()},
         machine=results[0].times,
-        libraries=sorted({result.times["library"] for result in results}),
+        libraries=sorted({result.times["library"] + on_device(result.times["device"]) for result in results}),
         packages=dict(sorted({pair for result in results for pair in result.times["packages"].items()})),
         data_digests=sorted({result.times["data_sha256"] for result in results}),
     )
+
+
+def same_framework(pair: Mapping[str, Any]) -> bool:
+    return pair["first"].split()[0] == pair["second"].split()[0]
+
+
+def on_device(device: str) -> str:
+    return "" if device == "cpu" else f" on {device}"
 
 
 def board_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -89,7 +98,7 @@ def board_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
 def mistakes(results: list[RunResult], images: np.ndarray, class_names: list[str]) -> list[dict[str, Any]]:
     """Return the test images that some run misclassified, those that most did first: image, truth, and each run's answer and confidence."""
     n_wrong = np.sum([~result.is_right for result in results], axis=0)
-    samples = np.argsort(-n_wrong, kind="stable")[: min((n_wrong > 0).sum(), N_MISTAKES_SHOWN)]
+    samples = np.argsort(-n_wrong, kind="stable")[: min((n_wrong > 0).sum(), N_MISTAKES_SHOWN, N_ANSWERS_SHOWN // len(results))]
     answers = [(result.framework, result.name, result.predictions, result.confidence, result.is_right) for result in results]
     return [
         {

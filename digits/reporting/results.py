@@ -3,8 +3,10 @@
 The runs are those of params.yaml: what a removed run left behind is not looked at.
 """
 
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,8 +24,12 @@ TITLES = {
 }
 
 
-class RunResult(NamedTuple):
-    """One run: its metrics, its history by epoch and split, its times, and what it made of the test set."""
+@dataclass(frozen=True, eq=False)
+class RunResult:
+    """One run: its metrics, its history by epoch and split, its times, and what it made of the test set.
+
+    What follows from the probabilities is worked out once: with many runs it is looked at thousands of times.
+    """
 
     framework: str
     run: str
@@ -40,22 +46,22 @@ class RunResult(NamedTuple):
     def name(self) -> str:
         return f"{self.framework} {self.run}"
 
-    @property
+    @cached_property
     def predictions(self) -> np.ndarray:
         """Classes, int64 (n,)."""
         return self.probabilities.argmax(axis=1)
 
-    @property
+    @cached_property
     def confidence(self) -> np.ndarray:
         """The probability of what was predicted, float32 (n,)."""
         return self.probabilities.max(axis=1)
 
-    @property
+    @cached_property
     def is_right(self) -> np.ndarray:
         """bool (n,)."""
         return self.predictions == self.labels
 
-    @property
+    @cached_property
     def confident_mistakes(self) -> np.ndarray:
         """The sample numbers of what was misclassified, the most confident first, int64."""
         wrong = np.flatnonzero(~self.is_right)
