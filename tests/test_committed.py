@@ -17,7 +17,8 @@ STAGES = {stage.addressing: stage for stage in Repo(str(ROOT)).index.stages}
 # What each run must reach on the 10,000 test digits of MNIST: the best that was claimed for its architecture elsewhere, or more.
 BARS = {
     "torch/cnn": 0.991, "tf/cnn": 0.991, "scratch/cnn": 0.991, "torch/cnn_5x5": 0.990, "torch/cnn_small": 0.989, "tf/cnn_small": 0.989,
-    "torch/mlp": 0.981, "scratch/mlp": 0.980, "scratch/mlp_sigmoid": 0.965,
+    "torch/mlp": 0.981, "scratch/mlp": 0.980, "scratch/mlp_sigmoid": 0.965, "torch/best": 0.997,
+    "torch/fast": 0.989, "tf/fast": 0.989, "scratch/fast": 0.989,
 }  # fmt: skip
 
 
@@ -74,3 +75,15 @@ def test_results_are_of_real_mnist_and_every_run_reaches_its_bar():
         metrics = json.loads((ROOT / f"metrics/{run}.json").read_text())
         assert (metrics["dataset"], metrics["n_samples"]) == ("mnist", 10_000)
         assert metrics["accuracy"] >= bar, run
+
+
+def test_fast_run_is_what_it_is_named_for():
+    race = json.loads((ROOT / "benchmarks/race.json").read_text())
+    rows, params = race["rows"], load_params(ROOT / "params.yaml")
+    for framework in ("torch", "tf", "scratch"):
+        assert race["recipes"][framework] == params.recipe(framework, "fast").model_dump()
+        assert rows[framework]["n"] >= 5
+        assert rows[framework]["accuracy"]["mean"] >= 0.99
+    fast = rows["torch"]["seconds"]["median"]
+    assert fast <= rows["pytorch/examples mnist"]["seconds"]["median"] / 40
+    assert fast <= rows["keras mnist_convnet"]["seconds"]["median"] / 10

@@ -103,6 +103,8 @@ def stages_reading(path: tuple) -> set[str]:
             return {"preprocess"} | TRAIN
         case ("threads",):
             return TRAIN | EVALUATE
+        case ("processes" | "device",):
+            return {stage for stage in TRAIN if not stage.startswith("train_scratch@")}
         case ("download" | "preprocess" as stage, *_):
             return {stage}
         case ("architectures", name, *_):
@@ -128,6 +130,7 @@ def test_every_leaf_of_params_is_read_by_the_stages_that_it_concerns_and_no_othe
     [
         ("seed", 1),
         ("threads", 1),
+        ("processes", 2),
         ("download.mirror", "elsewhere"),
         ("preprocess.prune_threshold", 0.1),
         ("architectures.cnn", ["flatten", {"dense": {"units": 10}}]),
@@ -245,7 +248,7 @@ def test_a_runs_name_is_no_shell_command(clone):
 
 def test_unknown_run_on_the_command_line_is_one_line(clone):
     printed = clone.run("python", "-m", "stages.train_scratch", "resnet", status=1)
-    assert printed == "error: params.yaml: train_scratch has no run 'resnet'; expected one of: cnn, mlp, mlp_sigmoid\n"
+    assert printed == "error: params.yaml: train_scratch has no run 'resnet'; expected one of: cnn, fast, mlp, mlp_sigmoid\n"
 
 
 def test_everything_again_in_another_folder_gives_the_same_bytes_but_for_times(finished, clone):
