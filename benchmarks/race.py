@@ -33,7 +33,7 @@ TARGET = 0.99
 ROUNDS = 5
 OURS = ("torch", "tf", "scratch")
 ORIGINALS = {"pytorch/examples mnist": train_pytorch_example, "keras mnist_convnet": train_keras_example}
-ORIGINALS_ROUNDS = 1  # of minutes each
+ORIGINALS_ROUNDS = 3  # of minutes each
 
 
 def main() -> None:

@@ -1,13 +1,16 @@
 """A shared cache: what one machine pushed, another pulls and has nothing to run."""
 
 import getpass
+import hashlib
 import os
 import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -32,9 +35,59 @@ def wait_for(port: int, server: subprocess.Popen) -> None:
     pytest.fail("the server does not answer")
 
 
+class Relay:
+    """A way to a server on this machine that breaks once it has handed out so many bytes: all its connections end, and no new one is let in."""
+
+    def __init__(self, server_port: int):
+        self.server_port = server_port
+        self.bytes_left = float("inf")
+        self.n_breaks = 0
+        self.connections: list[socket.socket] = []
+        self.lock = threading.Lock()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self) -> None:
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:  # closed
+                return
+            with self.lock:
+                if self.bytes_left <= 0:
+                    client.close()
+                    continue
+                server = socket.create_connection(("127.0.0.1", self.server_port))
+                self.connections += [client, server]
+            threading.Thread(target=self.forward, args=(client, server, False), daemon=True).start()
+            threading.Thread(target=self.forward, args=(server, client, True), daemon=True).start()
+
+    def forward(self, source: socket.socket, target: socket.socket, counted: bool) -> None:
+        try:
+            while data := source.recv(4096):
+                with self.lock:
+                    if counted and self.bytes_left < len(data):
+                        self.break_off()
+                        return
+                    self.bytes_left -= len(data) * counted
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+        except OSError:
+            return
+
+    def break_off(self) -> None:
+        self.bytes_left = 0
+        self.n_breaks += 1
+        for connection in self.connections:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        self.connections.clear()
+
+
 @pytest.fixture
-def ssh(tmp_path: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    """An OpenSSH server: the remote's address and the environment of who may log in."""
+def ssh(tmp_path: Path) -> Iterator[tuple[str, dict[str, str], Relay]]:
+    """An OpenSSH server behind a relay: the remote's address and the environment of who may log in."""
     sshd = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
     if sshd is None:
         missing = "needs an SSH server; on Debian: apt-get install openssh-server"
@@ -53,27 +106,32 @@ def ssh(tmp_path: Path) -> Iterator[tuple[str, dict[str, str]]]:
     )
     with subprocess.Popen([sshd, "-D", "-e", "-f", tmp_path / "sshd_config"], stderr=subprocess.DEVNULL) as server:
         wait_for(port, server)
-        (home / ".ssh/known_hosts").write_text(f"[127.0.0.1]:{port} {Path(f'{host_key}.pub').read_text()}")
-        yield f"ssh://{getpass.getuser()}@127.0.0.1:{port}{tmp_path}/remote", {"HOME": str(home)}
+        relay = Relay(port)
+        (home / ".ssh/known_hosts").write_text(f"[127.0.0.1]:{relay.port} {Path(f'{host_key}.pub').read_text()}")
+        yield f"ssh://{getpass.getuser()}@127.0.0.1:{relay.port}{tmp_path}/remote", {"HOME": str(home)}, relay
+        relay.listener.close()
         server.terminate()
 
 
 @pytest.fixture
-def s3() -> Iterator[tuple[str, dict[str, str]]]:
-    """moto's S3 server: the remote's address and the environment of who may log in."""
+def s3() -> Iterator[tuple[str, dict[str, str], Relay]]:
+    """moto's S3 server behind a relay: the remote's address and the environment of who may log in."""
     port = free_port()
     with subprocess.Popen([sys.executable, "-m", "moto.server", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         wait_for(port, server)
-        environment = S3_KEYS | {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}"}
+        relay = Relay(port)
+        environment = S3_KEYS | {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{relay.port}"}
         create = "import boto3; boto3.client('s3').create_bucket(Bucket='bucket')"
         subprocess.run([sys.executable, "-c", create], env=ENVIRONMENT | environment, check=True)
-        yield "s3://bucket/digits", environment
+        yield "s3://bucket/digits", environment, relay
+        relay.listener.close()
         server.terminate()
 
 
 def push_and_clone(clone: Clone, url: str, target: Path, **environment: str) -> Clone:
     """Push all outputs to a remote, and return a fresh clone, with nothing in its cache."""
     clone.run("dvc", "remote", "add", "--default", "shared", url)
+    clone.run("dvc", "remote", "modify", "shared", "verify", "true")
     clone.commit("A shared cache")
     clone.run("dvc", "push", **environment)
     clone.run("git", "clone", "-q", ".", str(target))
@@ -93,7 +151,24 @@ def test_a_fresh_clone_pulls_from_a_folder_and_has_nothing_to_run(clone, tmp_pat
 
 @pytest.mark.parametrize("server", ["ssh", "s3"])
 def test_a_fresh_clone_pulls_from_a_server_and_has_nothing_to_run(clone, tmp_path, request, server):
-    url, environment = request.getfixturevalue(server)
+    url, environment, _ = request.getfixturevalue(server)
     elsewhere = push_and_clone(clone, url, tmp_path / "elsewhere", **environment)
+    elsewhere.run("dvc", "pull", **environment)
+    assert_nothing_is_left_to_run(elsewhere)
+
+
+@pytest.mark.parametrize("server", ["ssh", "s3"])
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
+def test_after_a_connection_that_broke_the_next_pull_completes(clone, tmp_path, request, server, share):
+    url, environment, relay = request.getfixturevalue(server)
+    elsewhere = push_and_clone(clone, url, tmp_path / "elsewhere", **environment)
+    size = sum(file.stat().st_size for file in (clone.path / ".dvc/cache/files").rglob("*") if file.is_file())
+    relay.bytes_left = int(share * size)
+    elsewhere.run("dvc", "pull", status=None, **environment)
+    assert relay.n_breaks == 1
+    cached = [file for file in (elsewhere.path / ".dvc/cache/files/md5").rglob("*") if file.is_file()]
+    for file in cached:
+        assert hashlib.md5(file.read_bytes()).hexdigest() == (file.parent.name + file.name).removesuffix(".dir")
+    relay.bytes_left = float("inf")
     elsewhere.run("dvc", "pull", **environment)
     assert_nothing_is_left_to_run(elsewhere)
