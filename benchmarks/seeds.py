@@ -11,10 +11,9 @@ import tempfile
 from importlib import import_module
 from pathlib import Path
 from statistics import mean
-from typing import Any, get_args
+from typing import get_args
 
 import numpy as np
-from pydantic import ValidationError
 from ruamel.yaml import YAML
 
 from digits.data.inputs import Preprocessing, normalize
@@ -25,8 +24,9 @@ from digits.files import read_json, write_json
 from digits.machine import describe_machine
 from digits.memory import keep_freed_memory
 from digits.metrics import score
-from digits.params import FRAMEWORKS, Dataset, Params, format_fault, load_params
+from digits.params import FRAMEWORKS, Dataset, Params, load_params
 from digits.training import Split, train
+from digits.tuning.search_space import with_values
 
 RESULT = Path("benchmarks/seeds.json")
 
@@ -42,7 +42,7 @@ def main() -> None:
     if framework not in FRAMEWORKS:
         raise InputError(f"{arguments.run} is no run; expected framework/run, with one of: {', '.join(FRAMEWORKS)}")
     changes = {key: YAML(typ="safe").load(value) for key, _, value in (change.partition("=") for change in arguments.changes)}
-    params = with_changes(load_params(), framework, run, changes)
+    params = with_values(load_params(), framework, run, changes, {}, option="--set")
     keep_freed_memory()
     with tempfile.TemporaryDirectory() as folder:
         source = fetch(arguments.dataset, own_mirror(params.download), Path(folder))
@@ -53,17 +53,6 @@ def main() -> None:
     write_json(RESULT, [*others, row | describe_machine()])
     found = [row["accuracy"] for row in rows]
     print(f"{arguments.dataset} {arguments.run}: {100 * mean(found):.2f} %, {100 * min(found):.2f} to {100 * max(found):.2f}, {len(found)} seeds")
-
-
-def with_changes(params: Params, framework: str, run: str, changes: dict[str, Any]) -> Params:
-    """Return params with other values in a run's recipe, checked as those of params.yaml are."""
-    data = params.model_dump() | {"architectures": {name: [layer.as_data() for layer in layers] for name, layers in params.architectures.items()}}
-    params.recipe(framework, run)
-    data[f"train_{framework}"][run] |= changes
-    try:
-        return Params.model_validate(data)
-    except ValidationError as error:
-        raise InputError(f"--set: {format_fault(error.errors()[0], data)}") from None
 
 
 def train_and_score(dataset: str, source: Source, framework: str, run: str, params: Params) -> dict:

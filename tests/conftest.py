@@ -24,6 +24,7 @@ from digits.training import train
 
 ROOT = Path(__file__).parent.parent
 MNIST = ROOT.parent / "shared/data/mnist"
+IMAGE_SHAPE = (12, 16, 1)
 # The interpreter's folder first: `python` and `dvc` are then those that run the tests, activated or not.
 ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONHASHSEED": "0"}
 
@@ -31,6 +32,18 @@ ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ[
 @pytest.fixture
 def generator() -> np.random.Generator:
     return np.random.default_rng(0)
+
+
+@pytest.fixture
+def images(generator) -> np.ndarray:
+    """Forty noise images, float32 (40, 12, 16, 1): another height than width."""
+    return generator.random((40, *IMAGE_SHAPE), dtype=np.float32)
+
+
+@pytest.fixture
+def labels(generator) -> np.ndarray:
+    """A digit for each of `images`, int64 (40,)."""
+    return generator.integers(0, 10, 40)
 
 
 @pytest.fixture(scope="session")

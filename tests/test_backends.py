@@ -5,7 +5,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT
+from conftest import IMAGE_SHAPE, ROOT
 
 from digits import backend_scratch, backend_tf, backend_torch
 from digits.architecture import LAYER_TYPES, Architecture, Weights
@@ -37,22 +37,11 @@ ALL_LAYERS = parse(
 )  # fmt: skip
 ALIKE_IN_TRAINING = [layer for layer in ALL_LAYERS if layer.type not in ("dropout", "batch_norm")]
 WITHOUT_DROPOUT = [layer for layer in ALL_LAYERS if layer.type != "dropout"]
-IMAGE_SHAPE = (12, 16, 1)
 SGD = Recipe(architecture="-", initializer="xavier", optimizer="sgd", epochs=1, batch_size=16, learning_rate=0.5, momentum=0.0, schedule="constant")
 
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")  # it costs PyTorch a copy
 
 every_backend = pytest.mark.parametrize("backend", BACKENDS.values(), ids=BACKENDS)
-
-
-@pytest.fixture
-def images(generator) -> np.ndarray:
-    return generator.random((40, *IMAGE_SHAPE), dtype=np.float32)
-
-
-@pytest.fixture
-def labels(generator) -> np.ndarray:
-    return generator.integers(0, 10, 40)
 
 
 def weights_of(architecture: Architecture, input_shape=IMAGE_SHAPE) -> Weights:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import torch
-from test_backends import ALIKE_IN_TRAINING, ALL_LAYERS, IMAGE_SHAPE, SGD, THREADS, WITHOUT_DROPOUT, assert_weights_match, weights_of
+from test_backends import ALIKE_IN_TRAINING, ALL_LAYERS, SGD, THREADS, WITHOUT_DROPOUT, assert_weights_match, weights_of
 
 from digits import backend_scratch, backend_tf, backend_torch
 from digits.batches import plan_epochs
@@ -19,16 +19,6 @@ on_gpu = pytest.mark.parametrize(
     [pytest.param(BACKENDS[name], id=name, marks=pytest.mark.skipif(not HAS_CUDA[name], reason=f"{name} finds no GPU")) for name in BACKENDS],
 )
 ADAM = SGD.model_copy(update={"optimizer": "adam", "momentum": None, "learning_rate": 0.01, "schedule": "cosine"})
-
-
-@pytest.fixture
-def images(generator) -> np.ndarray:
-    return generator.random((40, *IMAGE_SHAPE), dtype=np.float32)
-
-
-@pytest.fixture
-def labels(generator) -> np.ndarray:
-    return generator.integers(0, 10, 40)
 
 
 def fit(backend, architecture, images, labels, recipe, device, state=None, weights=None):

@@ -52,6 +52,24 @@ class Other:
 
 
 @contextmanager
+def started(variable: str, environments: list[dict[str, str]]) -> Iterator[bool]:
+    """Yield whether this is one of several processes: a launcher's, which has set the variable, or the first of those that are started here.
+
+    `environments` are what each of these, this one included, gets besides; fewer than two start none. They end with the body.
+    """
+    if variable in os.environ:
+        end_with_parent()
+        yield True
+    elif len(environments) > 1:
+        first, *rest = environments
+        with other_processes(rest):
+            os.environ.update(first)
+            yield True
+    else:
+        yield False
+
+
+@contextmanager
 def other_processes(environments: list[dict[str, str]]) -> Iterator[None]:
     """Run the program again in a process for each of `environments`, which add to this one's, while the body runs.
 

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from digits.backend_tf import find_device, use_threads
-from digits.distributed.processes import end_with_parent, free_ports, other_processes
+from digits.distributed.processes import free_ports, started
 from digits.distributed.team import Team
 from digits.errors import InputError
 from digits.params import Params
@@ -24,19 +24,10 @@ from digits.params import Params
 def join(params: Params) -> Iterator[Team]:
     """Yield this process's team: TF_CONFIG's, or that of `processes` in params.yaml, whose others are started here and end with the body."""
     device = find_device(params.device)
-    n = params.processes
-    if "TF_CONFIG" in os.environ:
-        end_with_parent()
-        yield read_team(params.threads, device)
-    elif n > 1:
-        workers = [f"127.0.0.1:{port}" for port in free_ports(n)]
-        configs = [{"cluster": {"worker": workers}, "task": {"type": "worker", "index": k}} for k in range(n)]
-        first, *rest = ({"TF_CONFIG": json.dumps(config)} for config in configs)
-        with other_processes(rest):
-            os.environ.update(first)
-            yield read_team(params.threads, device)
-    else:
-        yield Team(device=device)
+    workers = [f"127.0.0.1:{port}" for port in free_ports(params.processes)]
+    configs = [{"cluster": {"worker": workers}, "task": {"type": "worker", "index": k}} for k in range(len(workers))]
+    with started("TF_CONFIG", [{"TF_CONFIG": json.dumps(config)} for config in configs]) as several:
+        yield read_team(params.threads, device) if several else Team(device=device)
 
 
 def read_team(threads: int, device: str) -> Team:

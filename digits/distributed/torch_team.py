@@ -5,7 +5,7 @@ torchrun starts the processes, or the first of them does: `processes` in params.
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
 from digits.backend_torch import find_device
-from digits.distributed.processes import end_with_parent, free_ports, other_processes
+from digits.distributed.processes import free_ports, started
 from digits.distributed.team import Team
 from digits.errors import InputError
 from digits.params import Params
@@ -27,20 +27,10 @@ def join(params: Params) -> Iterator[Team]:
     """Yield this process's team: torchrun's, or that of `processes` in params.yaml, whose others are started here and end with the body."""
     device = find_device(params.device)
     n = params.processes
-    if "LOCAL_RANK" in os.environ:
-        end_with_parent()
-        with process_group(device) as team:
-            yield team
-    elif n > 1:
-        (port,) = free_ports(1)
-        common = {"WORLD_SIZE": n, "LOCAL_WORLD_SIZE": n, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-        first, *rest = ({name: str(value) for name, value in (common | {"RANK": k, "LOCAL_RANK": k}).items()} for k in range(n))
-        with other_processes(rest):
-            os.environ.update(first)
-            with process_group(device) as team:
-                yield team
-    else:
-        yield Team(device=device)
+    common = {"WORLD_SIZE": n, "LOCAL_WORLD_SIZE": n, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_ports(1)[0]}
+    environments = [{name: str(value) for name, value in (common | {"RANK": k, "LOCAL_RANK": k}).items()} for k in range(n)]
+    with started("LOCAL_RANK", environments) as several, process_group(device) if several else nullcontext(Team(device=device)) as team:
+        yield team
 
 
 @contextmanager

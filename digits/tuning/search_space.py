@@ -175,10 +175,10 @@ def own_point(recipe: Recipe, space: Space) -> Point:
     return point
 
 
-def with_values(params: Params, framework: str, run: str, point: Point, space: Space) -> Params:
+def with_values(params: Params, framework: str, run: str, point: Point, space: Space, option: str = "--try") -> Params:
     """Return the parameters with the point's values in the run's recipe; raise InputError where params.yaml might not have them.
 
-    Where the space has several optimizers, what the point's optimizer does not use is left out.
+    The values came from `option`. Where the space has several optimizers, what the point's optimizer does not use is left out.
     """
     section = f"train_{framework}"
     old = params.recipe(framework, run)
@@ -202,7 +202,7 @@ def with_values(params: Params, framework: str, run: str, point: Point, space: S
                 del values[fault["ctx"]["key"]]
                 continue
             located = cast(ErrorDetails, {**fault, "loc": (section, run, *fault["loc"])})
-            raise InputError(f"--try: {format_fault(located, {section: {run: values}})}") from None
+            raise InputError(f"{option}: {format_fault(located, {section: {run: values}})}") from None
         except ValueError as error:
-            raise InputError(f"--try: {error}") from None
+            raise InputError(f"{option}: {error}") from None
     return params.model_copy(update={section: {**params.runs(framework), run: recipe}})
