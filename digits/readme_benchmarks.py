@@ -21,9 +21,10 @@ def format_side_by_side(gain: dict) -> str:
     """Return how long the whole pipeline takes side by side over one stage after another."""
     ratio, seconds = gain["ratio"], gain["seconds"]
     return (
-        f"From an empty cache, {gain['jobs']} jobs take {ratio['median']:.2f} times ({ratio['low']:.2f} to {ratio['high']:.2f}) as long as one stage "
-        f"after another, {seconds['side by side']:.0f} s to {seconds['one after another']:.0f} s: medians of {gain['rounds']} rounds in one run of "
-        f"`python -m benchmarks.side_by_side`, on {gain['cores']} cores ({gain['processor']}), {gain['threads']} threads."
+        f"From an empty cache, without the run `best`, {gain['jobs']} jobs take {ratio['median']:.2f} times ({ratio['low']:.2f} to "
+        f"{ratio['high']:.2f}) as long as one stage after another, {seconds['side by side']:.0f} s to {seconds['one after another']:.0f} s: medians "
+        f"of {gain['rounds']} rounds in one run of `python -m benchmarks.side_by_side`, on {gain['cores']} cores ({gain['processor']}), "
+        f"{gain['threads']} threads."
     )
 
 
