@@ -24,7 +24,7 @@ from digits.training import train
 
 RESULT = Path("benchmarks/augmentation.json")
 PROCESSED = Path("data/processed")
-EVERY_DISTORTION = Augmentation(rotation=10, shift=2, scale=0.1, shear=10, elastic=1)
+EVERY_DISTORTION = Augmentation(rotation=10, shift=2, scale=0.1, shear=10, elastic=1, flip=True)
 N_IMAGES, N_VALIDATION, ROUNDS = 20_000, 100, 5
 
 

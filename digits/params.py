@@ -74,6 +74,7 @@ class Augmentation(Section):
     scale: Annotated[float, Field(ge=0, le=1)] = 0.0  # 0.1: from 1 / 1.1 to 1.1, for height and width apart
     shear: Annotated[float, Field(ge=0, lt=80)] = 0.0  # degrees
     elastic: Annotated[float, Field(ge=0, le=14)] = 0.0  # the standard deviation of a pixel's displacement, in pixels
+    flip: bool = False  # left to right with probability 1/2: for clothes, not for digits
 
 
 class Recipe(Section):

@@ -9,7 +9,7 @@ from scipy.ndimage import affine_transform, map_coordinates
 from digits.data.augmentation import SMOOTH, augment, distort, draw_sources
 from digits.params import Augmentation
 
-ALL = Augmentation(rotation=10, shift=2, scale=0.1, shear=10, elastic=1)
+ALL = Augmentation(rotation=10, shift=2, scale=0.1, shear=10, elastic=1, flip=True)
 ROWS, COLUMNS = np.mgrid[:28, :28].reshape(2, 1, -1).astype(np.float32)
 
 
@@ -77,6 +77,7 @@ def test_whole_pixels_are_moved_exactly(down, right):
         scale=st.floats(0, 0.5),
         shear=st.floats(0, 30),
         elastic=st.floats(0, 2),
+        flip=st.booleans(),
     ),
     seed=st.integers(0, 99),
 )
@@ -102,6 +103,14 @@ def test_only_shifts_move_the_ink_and_within_their_bound(images, options, bound)
     distance = np.abs(centre_of_mass(moved) - centre_of_mass(images.repeat(40, axis=0))).max()
     assert distance <= bound + 0.1
     assert distance > 0.7 * bound or "shift" not in options
+
+
+def test_flip_flips_about_half_of_the_images_left_to_right(generator):
+    images = generator.random((1000, 28, 28), dtype=np.float32)
+    flipped = augment(images, Augmentation(flip=True), 0.0, 0, 0, 2)
+    mirrored = (flipped == images[:, :, ::-1]).all(axis=(1, 2))
+    assert np.array_equal(flipped[~mirrored], images[~mirrored])
+    assert 430 < mirrored.sum() < 570
 
 
 def test_affine_map_is_rotation_of_shear_of_scale():

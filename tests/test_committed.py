@@ -3,6 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
+from statistics import mean
 
 import pytest
 from conftest import ROOT
@@ -86,4 +87,15 @@ def test_fast_run_is_what_it_is_named_for():
         assert rows[framework]["accuracy"]["mean"] >= 0.99
     fast = rows["torch"]["seconds"]["median"]
     assert fast <= rows["pytorch/examples mnist"]["seconds"]["median"] / 40
-    assert fast <= rows["keras mnist_convnet"]["seconds"]["median"] / 10
+    assert fast <= rows["keras mnist_convnet"]["seconds"]["median"] / 15
+
+
+def test_best_run_is_what_it_is_named_for():
+    rows = json.loads((ROOT / "benchmarks/seeds.json").read_text())
+    (row,) = (row for row in rows if (row["dataset"], row["run"], row["changes"]) == ("mnist", "torch/best", {}))
+    recipe = load_params(ROOT / "params.yaml").recipe("torch", "best")
+    assert type(recipe).model_validate(row["recipe"]) == recipe
+    assert row["threads"] == row["cores"] == 2
+    assert len(row["seeds"]) >= 3
+    assert mean(seed["accuracy"] for seed in row["seeds"]) >= 0.997
+    assert max(seed["train_seconds"] for seed in row["seeds"]) < 15 * 60

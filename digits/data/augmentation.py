@@ -1,4 +1,5 @@
-"""Augmentation: each epoch sees every training image anew, shifted, turned, scaled, sheared and bent a little, as another hand would write it.
+"""Augmentation: each epoch sees every training image anew, shifted, turned, scaled, sheared and bent a little, as another hand would write it,
+or flipped, which digits do not bear but clothes do.
 
 The images that an epoch sees depend on the seed and the epoch alone, and are handed to every back end: all frameworks see the same.
 """
@@ -38,7 +39,7 @@ def augment(
 def draw_sources(generator: np.random.Generator, n: int, options: Augmentation) -> tuple[np.ndarray, np.ndarray]:
     """Return from where in the image each pixel of n distorted images comes: rows and columns, float32 (n, 28 * 28), in pixels.
 
-    About the centre c, pixel p comes from c + A (p - c) + shift + displacement(p), with A = rotation x shear / scale.
+    About the centre c, pixel p comes from c + A (p - c) + shift + displacement(p), with A = rotation x shear x flip / scale.
     """
 
     def uniform(bound: float) -> np.ndarray:
@@ -49,6 +50,8 @@ def draw_sources(generator: np.random.Generator, n: int, options: Augmentation) 
     row_scale, column_scale = np.exp(-uniform(np.log1p(options.scale))), np.exp(-uniform(np.log1p(options.scale)))
     row, column = np.mgrid[:SIDE, :SIDE].reshape(2, 1, -1).astype(np.float32) - (SIDE - 1) / 2
     column, row = column * column_scale, row * row_scale
+    if options.flip:
+        column *= generator.choice(np.float32([-1, 1]), (n, 1))
     sheared = column + shear * row
     rows = cosine * row + sine * sheared + uniform(options.shift) + (SIDE - 1) / 2
     columns = cosine * sheared - sine * row + uniform(options.shift) + (SIDE - 1) / 2
