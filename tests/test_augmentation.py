@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import affine_transform, map_coordinates
 
@@ -68,7 +68,6 @@ def test_whole_pixels_are_moved_exactly(down, right):
     assert np.array_equal(moved, np.roll(images, (down, right), axis=(1, 2)))
 
 
-@settings(deadline=None)
 @given(
     options=st.builds(
         Augmentation,

@@ -24,7 +24,7 @@ SCALARS = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=20), st.sampled_from(["", "relu", "conv", "../x", "$(id)", "1e-4", "-0"])
 )
 VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4), max_leaves=8)
-MANY = settings(max_examples=700, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
+MANY = settings(max_examples=700, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
 
 
 def refused_in_one_line(read, *arguments) -> str | None:

@@ -39,7 +39,7 @@ def assert_block_is_plain(x: np.ndarray, size: int, filters: int, padding: str, 
         np.testing.assert_allclose(found[name], expected[name], rtol=tolerance, atol=tolerance * max(1, np.abs(expected[name]).max()), err_msg=name)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     n=st.integers(1, 19), rows=st.integers(1, 5), columns=st.integers(1, 5), channels=st.integers(1, 6), filters=st.integers(1, 5),
     size=st.integers(1, 5), padding=st.sampled_from(["same", "valid"]),

@@ -101,7 +101,7 @@ def images_of(generator: np.random.Generator, *shape: int) -> np.ndarray:
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")  # it costs PyTorch a copy
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     n=st.integers(1, 19), height=st.integers(1, 12), width=st.integers(1, 12), channels=st.integers(1, 4), filters=st.integers(1, 4),
     size=st.integers(1, 5), stride=st.integers(1, 3), padding=st.sampled_from(["same", "valid"]),
@@ -120,7 +120,7 @@ def test_conv_equals_torch(n, height, width, channels, filters, size, stride, pa
     assert_matches_torch(layer, images_of(generator, n, height, width, channels), compute)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(n=st.integers(1, 9), rows=st.integers(1, 4), columns=st.integers(1, 4), channels=st.integers(1, 3), size=st.integers(1, 4))
 def test_max_pool_equals_torch_ties_included(n, rows, columns, channels, size):
     # Few different values, so that most windows hold their maximum several times.
