@@ -51,7 +51,7 @@ def draw_sources(generator: np.random.Generator, n: int, options: Augmentation) 
     row, column = np.mgrid[:SIDE, :SIDE].reshape(2, 1, -1).astype(np.float32) - (SIDE - 1) / 2
     column, row = column * column_scale, row * row_scale
     if options.flip:
-        column *= generator.choice(np.float32([-1, 1]), (n, 1))
+        column *= generator.choice(np.array([-1, 1], np.float32), (n, 1))
     sheared = column + shear * row
     rows = cosine * row + sine * sheared + uniform(options.shift) + (SIDE - 1) / 2
     columns = cosine * sheared - sine * row + uniform(options.shift) + (SIDE - 1) / 2
