@@ -105,7 +105,9 @@ def test_best_run_is_what_it_is_named_for():
 def test_torch_cnn_reaches_its_bars_on_fashion_mnist(augmented, bar):
     recipe = load_params(ROOT / "params.yaml").recipe("torch", "cnn")
     rows = json.loads((ROOT / "benchmarks/seeds.json").read_text())
-    found = [row for row in rows if (row["dataset"], row["run"]) == ("fashion_mnist", "torch/cnn") and ("augmentation" in row["changes"]) == augmented]
+    found = [
+        row for row in rows if (row["dataset"], row["run"]) == ("fashion_mnist", "torch/cnn") and ("augmentation" in row["changes"]) == augmented
+    ]
     (row,) = found
     assert type(recipe).model_validate(row["recipe"] | {key: getattr(recipe, key) for key in row["changes"]}) == recipe
     assert len(row["seeds"]) >= 3
