@@ -143,8 +143,13 @@ def draw_prediction(axis: Axes, image: np.ndarray, result: RunResult, sample: in
     colour = RIGHT if is_right else WRONG
     draw_image(axis, image)
     axis.spines[:].set(color=colour, linewidth=2)
-    answer = f"{prediction} ✓" if is_right else f"{prediction} ✗ is {class_names[result.labels[sample]]}"
+    answer = f"{prediction} ✓" if is_right else f"{prediction} ✗{gap(class_names)}is {class_names[result.labels[sample]]}"
     axis.set_title(f"{answer}\n{100 * result.confidence[sample]:.1f} %", fontsize=7, color=colour)
+
+
+def gap(class_names: list[str]) -> str:
+    """Return what goes between two parts of a text about an image: a line's end where names are as long as the image is wide."""
+    return " " if max(map(len, class_names)) < 4 else "\n"
 
 
 def draw_image(axis: Axes, image: np.ndarray) -> None:
@@ -167,8 +172,9 @@ def plot_shared_mistakes(results: list[RunResult], images: np.ndarray, class_nam
     for axis, sample in zip(axes.flat, hardest, strict=False):
         draw_image(axis, images[sample])
         answers = Counter(class_names[result.predictions[sample]] for result in results if not result.is_right[sample])
-        axis.set_title(f"is {class_names[results[0].labels[sample]]}: {n_wrong[sample]} of {len(results)} wrong", fontsize=6.5)
-        axis.set_xlabel(", ".join(f"{answer} ({count}×)" for answer, count in answers.most_common(2)), fontsize=6.5, color=WRONG)
+        truth = class_names[results[0].labels[sample]]
+        axis.set_title(f"is {truth}:{gap(class_names)}{n_wrong[sample]} of {len(results)} wrong", fontsize=6.5)
+        axis.set_xlabel(f",{gap(class_names)}".join(f"{answer} ({count}×)" for answer, count in answers.most_common(2)), fontsize=6.5, color=WRONG)
     n_shared = int((n_wrong == len(results)).sum())
     figure.suptitle(f"Misclassified by most runs, {title}: {n_shared} by all {len(results)}")
     return figure
