@@ -5,6 +5,7 @@ import hashlib
 import os
 import shutil
 import socket
+import stat
 import subprocess
 import sys
 import threading
@@ -158,17 +159,17 @@ def test_a_fresh_clone_pulls_from_a_server_and_has_nothing_to_run(clone, tmp_pat
 
 
 @pytest.mark.parametrize("server", ["ssh", "s3"])
-@pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
-def test_after_a_connection_that_broke_the_next_pull_completes(clone, tmp_path, request, server, share):
+def test_after_a_connection_that_broke_the_next_pull_completes(clone, tmp_path, request, server):
     url, environment, relay = request.getfixturevalue(server)
     elsewhere = push_and_clone(clone, url, tmp_path / "elsewhere", **environment)
-    size = sum(file.stat().st_size for file in (clone.path / ".dvc/cache/files").rglob("*") if file.is_file())
-    relay.bytes_left = int(share * size)
-    elsewhere.run("dvc", "pull", status=None, **environment)
+    files = (clone.path / ".dvc/cache/files").rglob("*")
+    relay.bytes_left = sum(file.stat().st_size for file in files if file.is_file()) // 2
+    # Where DVC goes on trying, it is interrupted, as one would.
+    elsewhere.run("timeout", "--signal", "INT", "--kill-after", "30", "60", "dvc", "pull", status=None, **environment)
     assert relay.broken
-    cached = [file for file in (elsewhere.path / ".dvc/cache/files/md5").rglob("*") if file.is_file()]
-    for file in cached:
-        assert hashlib.md5(file.read_bytes()).hexdigest() == (file.parent.name + file.name).removesuffix(".dir")
+    for file in (elsewhere.path / ".dvc/cache/files/md5").rglob("*"):
+        if stat.S_IMODE(file.stat().st_mode) == 0o444:  # that of a file that DVC trusts from then on
+            assert hashlib.md5(file.read_bytes()).hexdigest() == (file.parent.name + file.name).removesuffix(".dir")
     relay.bytes_left = float("inf")
     elsewhere.run("dvc", "pull", **environment)
     assert_nothing_is_left_to_run(elsewhere)
