@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import affine_transform, map_coordinates
+from threadpoolctl import threadpool_limits
 
 from digits.data.augmentation import SMOOTH, augment, distort, draw_sources
 from digits.params import Augmentation
@@ -36,6 +37,9 @@ def test_same_bytes_for_the_same_seed_and_epoch_on_any_number_of_threads(generat
     images = generator.random((600, 28, 28), dtype=np.float32)
     one = augment(images, ALL, 0.0, seed=3, epoch=1, threads=1)
     assert one.tobytes() == augment(images, ALL, 0.0, 3, 1, threads=3).tobytes()
+    for blas_threads in (1, 2, 3):
+        with threadpool_limits(blas_threads, user_api="blas"):
+            assert one.tobytes() == augment(images, ALL, 0.0, 3, 1, threads=2).tobytes()
     assert not np.array_equal(one, augment(images, ALL, 0.0, 3, 2, threads=1))
     assert not np.array_equal(one, augment(images, ALL, 0.0, 4, 1, threads=1))
     assert len({image.tobytes() for image in augment(images[:1].repeat(300, axis=0), ALL, 0.0, 0, 0, 1)}) == 300

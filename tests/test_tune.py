@@ -181,7 +181,7 @@ def test_two_processes_work_on_one_study(project, storage):
 
 
 def test_stopped_study_goes_on_to_what_an_undisturbed_one_finds(project, monkeypatch):
-    space = (*SPACE, "--try", "epochs=40")
+    space = (*SPACE, "--try", "epochs=200")
     search(monkeypatch, "scratch/mlp", *space, "--trials", 4, "--study", "undisturbed")
     process = start("scratch/mlp", *space, "--trials", 4, "--study", "stopped")
     wait_for(lambda: (Path("tuning/stopped/study.log")).exists() and len(trials("stopped")) > 1)
