@@ -3,7 +3,8 @@
     python -m benchmarks.seeds torch/best --seeds 3
     python -m benchmarks.seeds torch/cnn --dataset fashion_mnist --set epochs=10
 
-The seed decides the split, the initial weights, the order of the samples, dropout and augmentation. Adds its row to benchmarks/seeds.json.
+The seed decides the split, the initial weights, the order of the samples, dropout and augmentation. Adds its row to benchmarks/seeds.json, or puts it
+in the place of an earlier one.
 """
 
 import argparse
@@ -48,9 +49,11 @@ def main() -> None:
         source = fetch(arguments.dataset, own_mirror(params.download), Path(folder))
     rows = [train_and_score(arguments.dataset, source, framework, run, params.model_copy(update={"seed": seed})) for seed in range(arguments.seeds)]
     what = {"dataset": arguments.dataset, "run": arguments.run, "changes": changes}
-    others = [other for other in (read_json(RESULT) if RESULT.exists() else []) if {key: other[key] for key in what} != what]
+    known = read_json(RESULT) if RESULT.exists() else []
+    place = next((number for number, other in enumerate(known) if {key: other[key] for key in what} == what), len(known))
     row = what | {"recipe": params.recipe(framework, run).model_dump(), "seeds": rows, "threads": params.threads}
-    write_json(RESULT, [*others, row | describe_machine()])
+    known[place : place + 1] = [row | describe_machine()]
+    write_json(RESULT, known)
     found = [row["accuracy"] for row in rows]
     print(f"{arguments.dataset} {arguments.run}: {100 * mean(found):.2f} %, {100 * min(found):.2f} to {100 * max(found):.2f}, {len(found)} seeds")
 
