@@ -2,8 +2,10 @@
 
 import subprocess
 import sys
+import time
 
 import numpy as np
+import psutil
 import pytest
 from conftest import ROOT
 
@@ -113,3 +115,29 @@ workers.Workers(network, np.ones((8, 2)), np.ones(8, int), n_workers=2).loss_and
     assert done.returncode == 1
     assert message in done.stderr
     assert "EOFError" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a safe fork")
+@pytest.mark.parametrize("moment", ["time.sleep(60)", "[trained.loss_and_gradient() for _ in range(10**6)]"], ids=["waiting", "working"])
+def test_workers_of_a_killed_training_end_with_it(moment):
+    code = f"""
+import time
+import numpy as np
+from digits.scratch import workers
+from digits.scratch.layers import Dense
+from digits.scratch.network import Network
+
+workers.MIN_SHARD_MULTIPLICATIONS = 1
+trained = workers.Workers(Network([Dense()], [{{"W": np.ones((2, 2)), "b": np.ones(2)}}]), np.ones((8, 2)), np.ones(8, int), n_workers=3)
+print("ready", flush=True)
+{moment}
+"""
+    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "ready\n"
+        helpers = psutil.Process(process.pid).children()
+        time.sleep(0.1)  # into the work
+        process.kill()
+        _, printed = process.communicate(timeout=20)  # what the helpers, too, have open
+    assert len(helpers) == 2
+    assert psutil.wait_procs(helpers, timeout=20)[1] == []
+    assert printed == ""

@@ -48,7 +48,10 @@ class Workers:
         self.views = [network.views(gradient) for gradient in self.gradients]
         self.outcomes = shared_array((MAX_SHARDS, 2), np.dtype(np.float64))  # loss and number right of each shard
         self.processes: list[ForkProcess] = []
-        self.helpers = [self.start_helper(number) for number in range(1, n_workers)] if fork else []
+        self.helpers: list[Connection] = []
+        if fork:
+            for number in range(1, n_workers):
+                self.start_helper(number)
         self.pool = ThreadPoolExecutor(n_workers) if n_workers > 1 and not fork else None
 
     def loss_and_gradient(self, samples: np.ndarray | None = None, l2: float = 0.0, seed: tuple[int, ...] = ()) -> Result:
@@ -89,23 +92,25 @@ class Workers:
             return 1
         return max(1, min(MAX_SHARDS, n, n * self.multiplications // MIN_SHARD_MULTIPLICATIONS))
 
-    def start_helper(self, number: int) -> Connection:
-        """Fork a process that works whenever it is told to; return the end of the pipe to tell it by."""
+    def start_helper(self, number: int) -> None:
+        """Fork a process that works whenever it is told to."""
         context = multiprocessing.get_context("fork")
         here, there = context.Pipe()
+        self.helpers.append(here)
         process = context.Process(target=self.serve, args=(number, there), daemon=True)
         process.start()
         self.processes.append(process)
         there.close()
-        return here
 
     def serve(self, number: int, orders: Connection) -> None:
         """Work as ordered, until the order is None or nobody is left to give one."""
+        for helper in self.helpers:  # the ends to give orders by, which a fork copies: a pipe ends with the last process that has its other end
+            helper.close()
         try:
             while (order := orders.recv()) is not None:
                 self.work(number, *order)
                 orders.send(None)
-        except (EOFError, KeyboardInterrupt):
+        except (EOFError, ConnectionError, KeyboardInterrupt):
             pass
 
     def close(self) -> None:
