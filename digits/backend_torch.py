@@ -99,8 +99,12 @@ def predict(architecture: Architecture, weights: Weights, images: np.ndarray, *,
     torch.set_num_threads(threads)
     with torch.random.fork_rng(devices=[]):  # new layers draw initial weights: that of a training's dropout stays where it was
         network = build(architecture, weights, images.shape[1:]).eval()
-    logits = torch.cat([network(batch) for batch in as_tensor(images).split(PREDICT_BATCH)])
-    return functional.softmax(logits, dim=1).numpy()
+    x = as_tensor(images)
+    # One array from the start: a small one of each batch, among the large ones that it frees, would keep these from being used again.
+    probabilities = torch.empty(len(x), *infer_shapes(architecture, images.shape[1:])[-1])
+    for batch, part in zip(x.split(PREDICT_BATCH), probabilities.split(PREDICT_BATCH), strict=True):
+        part[:] = functional.softmax(network(batch), dim=1)
+    return probabilities.numpy()
 
 
 def find_device(device: str) -> str:

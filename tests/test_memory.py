@@ -70,11 +70,12 @@ def test_preprocessing_takes_what_it_reads_and_never_the_normalised_images(small
 
 
 @pytest.mark.parametrize("framework", ["torch", "tf", "scratch"])
-def test_scoring_takes_the_test_images_once(framework, small_and_large, preprocessing_peaks):
+@pytest.mark.parametrize("architecture", ["mlp_128_64", "cnn"])
+def test_scoring_takes_the_test_images_once(framework, architecture, small_and_large, preprocessing_peaks):
     code = (
         f"import sys\nfrom digits import backend_{framework} as backend\nfrom digits.files import read_split\nfrom digits.params import load_params\n"
         "from digits.weights import initial_weights\nfrom pathlib import Path\n"
-        f"architecture = load_params({str(ROOT / 'params.yaml')!r}).architectures['mlp_128_64']\n"
+        f"architecture = load_params({str(ROOT / 'params.yaml')!r}).architectures[{architecture!r}]\n"
         "images, labels = read_split(Path('data/processed/train'))\n"
         "probabilities = backend.predict(architecture, initial_weights(architecture, (28, 28, 1), 'he', 0), images[..., None], threads=2)\n"
         "assert probabilities.shape == (len(labels), 10)"
