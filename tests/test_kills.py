@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 
 from digits.verify import differing_outputs, read_lock
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 N_KILLS = 50
 RUNS = {"torch": "cnn_small", "tf": "cnn_small", "scratch": "mlp"}  # with dropout and a Nesterov momentum, or Adam, to go on from
 STAGES = [
