@@ -5,6 +5,7 @@ import os
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # before any import of PyTorch, as in digits/backend_torch.py
 
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -55,6 +56,11 @@ def mnist_folder() -> Path:
     if not (MNIST / "train-images-idx3-ubyte.gz").exists():
         pytest.skip("needs the real MNIST in ../shared/data/mnist")
     return MNIST
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
 
 
 class Clone:

@@ -15,14 +15,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from conftest import ENVIRONMENT, Clone
+from conftest import ENVIRONMENT, Clone, free_port
 
 S3_KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 def wait_for(port: int, server: subprocess.Popen) -> None:

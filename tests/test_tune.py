@@ -6,12 +6,16 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import optuna
 import pytest
-from conftest import ENVIRONMENT, ROOT
+from conftest import ENVIRONMENT, ROOT, free_port
+from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 from PIL import Image
 
@@ -77,6 +81,12 @@ def start_together(*arguments) -> list[subprocess.Popen]:
 
 
 def trials(study="scratch/mlp", storage=None):
+    if storage and "://" in storage:
+        kept = RDBStorage(storage)
+        found = optuna.load_study(storage=kept, study_name=study).get_trials()
+        kept.remove_session()
+        kept.engine.dispose()
+        return found
     return open_study(storage, study, Path("tuning") / study).get_trials()
 
 
@@ -162,8 +172,26 @@ def test_a_training_that_diverges_counts_as_pruned(project, monkeypatch, capsys)
     assert capsys.readouterr().out.count(": diverged") == 2
 
 
-@pytest.mark.parametrize("storage", [None, "sqlite:///studies.db", "elsewhere.log"])
-def test_two_processes_work_on_one_study(project, storage):
+@pytest.fixture
+def postgresql() -> Iterator[str]:
+    """A PostgreSQL server of the test's own: a database's URL."""
+    pg_ctl = shutil.which("pg_ctl", path=os.pathsep.join([os.environ["PATH"], *map(str, Path("/usr/lib/postgresql").glob("*/bin"))]))
+    if pg_ctl is None:
+        missing = "needs a PostgreSQL server; on Debian: apt-get install postgresql"
+        pytest.fail(missing) if os.environ.get("DIGITS_POSTGRESQL") == "required" else pytest.skip(missing)
+    user = "postgres" if os.getuid() == 0 else None  # root may not run one
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.chown(folder, user or os.getuid())
+        port, control = free_port(), partial(subprocess.run, check=True, user=user, cwd=folder, stdout=subprocess.DEVNULL)
+        control([pg_ctl, "initdb", "-D", "data", "-o", "--auth=trust --username=digits"])
+        control([pg_ctl, "start", "-D", "data", "-l", "log", "-o", f"-k {folder} -p {port} -c listen_addresses=127.0.0.1"])
+        yield f"postgresql://digits@127.0.0.1:{port}/postgres"
+        control([pg_ctl, "stop", "-D", "data", "-m", "immediate"])
+
+
+@pytest.mark.parametrize("kind", [None, "sqlite:///studies.db", "elsewhere.log", "postgresql"])
+def test_two_processes_work_on_one_study(project, request, kind):
+    storage = request.getfixturevalue("postgresql") if kind == "postgresql" else kind
     space = (*SPACE, "--try", "epochs=20")  # long enough that neither finishes all trials while the other opens the study
     processes = start_together("scratch/mlp", *space, "--trials", 7, "--write", *(["--storage", storage] if storage else []))
     outputs = [process.communicate(timeout=500) for process in processes]
