@@ -18,7 +18,7 @@ STAGES = {stage.addressing: stage for stage in Repo(str(ROOT)).index.stages}
 # What each run must reach on the 10,000 test digits of MNIST: the best that was claimed for its architecture elsewhere, or more.
 BARS = {
     "torch/cnn": 0.991, "tf/cnn": 0.991, "scratch/cnn": 0.991, "torch/cnn_5x5": 0.990, "torch/cnn_small": 0.989, "tf/cnn_small": 0.989,
-    "torch/mlp": 0.981, "scratch/mlp": 0.980, "scratch/mlp_sigmoid": 0.965, "torch/best": 0.9965,
+    "torch/mlp": 0.981, "scratch/mlp": 0.980, "scratch/mlp_sigmoid": 0.965, "torch/best": 0.997,
     "torch/fast": 0.989, "tf/fast": 0.989, "scratch/fast": 0.989,
 }  # fmt: skip
 
@@ -97,7 +97,7 @@ def test_best_run_is_what_it_is_named_for():
     assert type(recipe).model_validate(row["recipe"]) == recipe
     assert row["threads"] == row["cores"] == 2
     assert len(row["seeds"]) >= 3
-    assert mean(seed["accuracy"] for seed in row["seeds"]) >= 0.9965
+    assert mean(seed["accuracy"] for seed in row["seeds"]) >= 0.997
     assert max(seed["train_seconds"] for seed in row["seeds"]) < 15 * 60
 
 
