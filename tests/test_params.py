@@ -30,8 +30,8 @@ def test_committed_params_are_valid():
     ("pattern", "replacement", "message"),
     [
         (
-            "optimizer: sgd",
-            "optimizer: adm",
+            "(mlp_128_64.*)optimizer: sgd",
+            r"\1optimizer: adm",
             "params.yaml: train_scratch.mlp.optimizer is 'adm'; expected one of: sgd, adam, conjugate_",
         ),
         ("  dataset: mnist", "  datset: mnist", "params.yaml: download has the unknown key 'datset'; expected: dataset, mirror"),
@@ -43,8 +43,8 @@ def test_committed_params_are_valid():
         ("device: auto", "device: gpu", "params.yaml: device is 'gpu'; expected one of: auto, cpu, cuda"),
         ("learning_rate: [0-9.]+", "learning_rate: .nan", "params.yaml: train_torch.cnn.learning_rate is nan; expected a finite number"),
         ("learning_rate: [0-9.]+", "learning_rate: .inf", "params.yaml: train_torch.cnn.learning_rate is inf; expected a finite number"),
-        ("momentum: [0-9.]+", "momentum: 1", "params.yaml: train_scratch.mlp.momentum is 1; expected less than 1"),
-        ("momentum: [0-9.]+, ", "", "params.yaml: train_scratch.mlp lacks momentum, which sgd needs"),
+        ("(mlp_128_64.*)momentum: [0-9.]+", r"\1momentum: 1", "params.yaml: train_scratch.mlp.momentum is 1; expected less than 1"),
+        ("(mlp_128_64.*)momentum: [0-9.]+, ", r"\1", "params.yaml: train_scratch.mlp lacks momentum, which sgd needs"),
         (
             "pixels: kept}",
             "pixels: kept, batch_size: 3}",
