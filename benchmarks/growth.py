@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from datetime import date
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -62,10 +63,15 @@ def main() -> None:
     parser.add_argument(
         "--times", type=int, nargs="*", default=TIMES, help="sizes of the data, as multiples of MNIST; none: leave this half as it is"
     )
-    parser.add_argument("--runs", type=int, nargs="*", default=RUNS, help="numbers of runs; none: leave this half as it is")
+    parser.add_argument(
+        "--runs", type=int, nargs="*", default=RUNS, help="numbers of runs, the others keep their rows; none: leave this half as it is"
+    )
     given = parser.parse_args()
     for half in chain(measure_images(given.times), measure_runs(given.runs)):
         known = read_json(RESULT) if RESULT.exists() else {}
+        if "runs" in half:
+            rows = {row["n_runs"]: row for row in [*known.get("runs", []), *half["runs"]]}
+            half = {"runs": [rows[n_runs] for n_runs in sorted(rows)]}
         write_json(RESULT, known | half | {"threads": load_params().threads, **describe_machine()})
 
 
@@ -107,6 +113,7 @@ def measure_runs(numbers: Sequence[int]) -> Iterator[dict[str, Any]]:
             rows.append(
                 {
                     "n_runs": n_runs,
+                    "measured_on": date.today().isoformat(),
                     "repro_seconds": round(first.seconds, 1),
                     "dvc_seconds": round(first.own_seconds, 1),
                     "no_op_seconds": round(again.seconds, 2),

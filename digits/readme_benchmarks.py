@@ -190,7 +190,8 @@ def format_growth_with_runs(runs: list[dict]) -> str:
             f"|{'---:|' * len(columns)}",
             *(f"| {' | '.join(show(row) for show in columns.values())} |" for row in runs),
             "",
-            f"Linear models on 1,000 images, scored on 10,000, a stage each; DVC's own is processor time. With "
+            f"Linear models on 1,000 images, scored on 10,000, a stage each, on {' and '.join(sorted({row['measured_on'] for row in runs}))}; "
+            "DVC's own is processor time. With "
             f"{last['n_runs'] / first['n_runs']:.0f} times the runs the repro takes {repro:.0f} times as long, DVC's part of it {dvc:.0f} times, "
             "as it writes all of `dvc.lock` after each stage, and visualize "
             f"{drawing:.0f} times: it compares every pair of runs, and draws one by one the best 50.",

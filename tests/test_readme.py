@@ -69,15 +69,17 @@ def test_growth_is_told_in_ratios_and_by_the_memory_that_a_byte_of_the_arrays_ta
         "evaluate tf": {"seconds": [4.0, 5.0], "peak_memory_bytes": [900 * mib, 1000 * mib], "array_bytes": [50 * mib, 100 * mib]},
     }
     run = {
-        "n_runs": 10, "repro_seconds": 20.0, "dvc_seconds": 2.0, "no_op_seconds": 1.0, "status_seconds": 1.0, "visualize_seconds": 5.0,
+        "n_runs": 10, "measured_on": "2026-01-01",
+        "repro_seconds": 20.0, "dvc_seconds": 2.0, "no_op_seconds": 1.0, "status_seconds": 1.0, "visualize_seconds": 5.0,
         "visualize_peak_memory_bytes": 300 * mib, "figures_bytes": mib, "report_bytes": 2 * mib,
     }  # fmt: skip
-    more = run | {"n_runs": 200, "repro_seconds": 400.0, "dvc_seconds": 80.0, "visualize_seconds": 50.0}
+    more = run | {"n_runs": 200, "measured_on": "2026-01-02", "repro_seconds": 400.0, "dvc_seconds": 80.0, "visualize_seconds": 50.0}
     growth = {"images": {"times": [1, 8], "minimizer_iterations": 5, "stages": stages}, "runs": [run, more]}
     text = format_growth(growth | {"cores": 2, "processor": "a processor", "threads": 2})
     assert "| preprocess | 2.0 | 1.5 | 200 | 250 | 1.0 |" in text
     assert "Time bends first in preprocess, 1.5 times as long at 8 x; memory in evaluate tf, 2.0 times the arrays." in text
     assert "| 200 | 400 | 80.0 | 1.0 | 1.0 | 50 | 300 | 1.0 | 2.0 |" in text
+    assert "a stage each, on 2026-01-01 and 2026-01-02; " in text
     assert "With 20 times the runs the repro takes 20 times as long, DVC's part of it 40 times" in text
     tables = [[line.count("|") for line in part.splitlines() if line.startswith("|")] for part in text.split("\n\n")]
     assert all(len(set(table)) <= 1 for table in tables)  # as many cells in each line
