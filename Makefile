@@ -43,7 +43,7 @@ kills: setup  ## kill stages at random moments, and see that they go on to the s
 lint: setup  ## check style and types, the Dockerfile and the workflow
 	ruff check .
 	ruff format --check .
-	mypy digits stages benchmarks
+	mypy digits stages benchmarks tools
 	hadolint Dockerfile
 	zizmor --offline --no-progress --quiet .github
 

@@ -3,7 +3,7 @@
     python -m benchmarks.augmentation
 
 Each framework trains in a process of its own, on a part of the training split, with and without in turn; only the ratios mean anything.
-Writes benchmarks/augmentation.json.
+Writes benchmarks/results/augmentation.json.
 """
 
 import argparse
@@ -14,15 +14,15 @@ from importlib import import_module
 from pathlib import Path
 from statistics import median
 
-from digits.data.inputs import Preprocessing
+from digits.base.files import read_json, read_split, write_json
 from digits.errors import InputError, one_line_errors
-from digits.files import read_json, read_split, write_json
-from digits.machine import describe_machine
-from digits.memory import keep_freed_memory
-from digits.params import FRAMEWORKS, Augmentation, load_params
-from digits.training import train
+from digits.preprocessing.apply import Preprocessing
+from digits.training.loop import train
+from digits.training.memory import keep_freed_memory
+from digits.training.params import FRAMEWORKS, Augmentation, load_params
+from digits.training.provenance import describe_machine
 
-RESULT = Path("benchmarks/augmentation.json")
+RESULT = Path("benchmarks/results/augmentation.json")
 PROCESSED = Path("data/processed")
 EVERY_DISTORTION = Augmentation(rotation=10, shift=2, scale=0.1, shear=10, elastic=1, flip=True)
 N_IMAGES, N_VALIDATION, ROUNDS = 20_000, 100, 5
@@ -52,7 +52,7 @@ def measure(framework: str) -> dict[str, list[float]]:
     """Return the seconds of the second of two epochs, with and without, round by round: in the first, frameworks still prepare."""
     keep_freed_memory()
     params = load_params()
-    backend = import_module(f"digits.backend_{framework}")
+    backend = import_module(f"digits.backends.{framework}.network")
     preprocessing = Preprocessing(**read_json(PROCESSED / "preprocessing.json"))
     (images, labels), (validation_images, validation_labels) = read_split(PROCESSED / "train"), read_split(PROCESSED / "validation")
     splits = (images[:N_IMAGES], labels[:N_IMAGES]), (validation_images[:N_VALIDATION], validation_labels[:N_VALIDATION])

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from digits.architecture import Architecture, Weights
-from digits.memory import keep_freed_memory
-from digits.params import ADAM, Recipe
+from digits.model.architecture import Architecture, Weights
+from digits.training.memory import keep_freed_memory
+from digits.training.params import ADAM, Recipe
 
 
 class Task(NamedTuple):
@@ -33,9 +33,9 @@ def prepare_scratch(task: Task, threads: int) -> Steps:
     """The engine, as the pipeline runs it."""
     from threadpoolctl import threadpool_limits
 
-    from digits import backend_scratch
+    from digits.backends.scratch import network as backend_scratch
+    from digits.scratch.fast.workers import Workers
     from digits.scratch.optimizers import SGD, Adam
-    from digits.scratch.workers import Workers
 
     keep_freed_memory()
     threadpool_limits(1, user_api="blas")
@@ -57,7 +57,7 @@ def prepare_torch(task: Task, threads: int, memory_format: str = "contiguous_for
     import torch
     from torch.nn import functional
 
-    from digits import backend_torch
+    from digits.backends.torch import network as backend_torch
 
     torch.set_num_threads(threads)
     network = backend_torch.build(task.architecture, task.weights, task.images.shape[1:])
@@ -91,7 +91,7 @@ def prepare_keras(task: Task, threads: int) -> Steps:
     keep_freed_memory()
     import tensorflow as tf
 
-    from digits import backend_tf
+    from digits.backends.tf import network as backend_tf
 
     backend_tf.use_threads(threads)
     network = backend_tf.build(task.architecture, task.images.shape[1:], seed=0)

@@ -3,7 +3,7 @@
     python -m benchmarks.engine
 
 Every contender trains in a process of its own; they take turns, a round each, so that a busy neighbour slows all of them alike. Only ratios
-within one run mean anything. Writes benchmarks/engine.json: for each architecture and contender the median and the range of its training
+within one run mean anything. Writes benchmarks/results/engine.json: for each architecture and contender the median and the range of its training
 images per second and its peak memory, and for conjugate gradient the seconds to the same value of the objective.
 """
 
@@ -19,16 +19,16 @@ from statistics import median
 import numpy as np
 
 from benchmarks.contenders import CONTENDERS, Task, machine_is_two_core, plain_objective
-from digits.architecture import count_multiplications
-from digits.data.inputs import network_inputs
+from digits.base.files import read_json, read_split, write_json
 from digits.errors import InputError, one_line_errors
-from digits.files import read_json, read_split, write_json
-from digits.machine import describe_machine
-from digits.memory import peak_memory_bytes
-from digits.params import IMAGE_SHAPE, load_params
-from digits.weights import initial_weights
+from digits.model.architecture import count_multiplications
+from digits.preprocessing.apply import network_inputs
+from digits.training.initial_weights import initial_weights
+from digits.training.memory import peak_memory_bytes
+from digits.training.params import IMAGE_SHAPE, load_params
+from digits.training.provenance import describe_machine
 
-RESULT = Path("benchmarks/engine.json")
+RESULT = Path("benchmarks/results/engine.json")
 PROCESSED = Path("data/processed")
 RUNS = {"cnn": ("scratch", "cnn"), "cnn_5x5": ("torch", "cnn_5x5"), "mlp_128_64": ("scratch", "mlp")}
 BATCH_SIZE = 64
@@ -144,9 +144,9 @@ def prepare_minimizer(method: str, whose: str):
     from scipy.optimize import minimize
     from threadpoolctl import threadpool_limits
 
-    from digits import backend_scratch
-    from digits.memory import keep_freed_memory
-    from digits.scratch.workers import Workers
+    from digits.backends.scratch import network as backend_scratch
+    from digits.scratch.fast.workers import Workers
+    from digits.training.memory import keep_freed_memory
 
     params = load_params()
     recipe = params.recipe("scratch", "mlp_sigmoid")

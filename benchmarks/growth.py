@@ -4,7 +4,7 @@
 
 Works in temporary clones of what is committed. For images, MNIST is repeated 1, 2, 4 and 8 times, and each stage's script is a process of its
 own, with one run of each kind for an epoch or a few iterations. For runs, `dvc repro` trains 10, 50 and 200 linear models on 1,000 images and
-scores them on all test images. Writes benchmarks/growth.json, after each size. Needs Linux, which tells of a page that a process and its
+scores them on all test images. Writes benchmarks/results/growth.json, after each size. Needs Linux, which tells of a page that a process and its
 workers share how much is whose.
 """
 
@@ -25,13 +25,13 @@ import numpy as np
 import psutil
 from ruamel.yaml import YAML
 
+from digits.base.files import read_json, read_split, write_array, write_array_in_parts, write_json
+from digits.commands.verify import fresh_clone
 from digits.errors import InputError, one_line_errors
-from digits.files import read_json, read_split, write_array, write_array_in_parts, write_json
-from digits.machine import describe_machine
-from digits.params import load_params
-from digits.verify import fresh_clone
+from digits.training.params import load_params
+from digits.training.provenance import describe_machine
 
-RESULT = Path("benchmarks/growth.json")
+RESULT = Path("benchmarks/results/growth.json")
 TIMES = (1, 2, 4, 8)
 RUNS = (10, 50, 200)
 MINIMIZER_ITERATIONS = 5
@@ -104,7 +104,7 @@ def measure_runs(numbers: Sequence[int]) -> Iterator[dict[str, Any]]:
         with fresh_clone() as (clone, environment):
             edit_params(clone, lambda params, n_runs=n_runs: only_linear(params, n_runs))
             (clone / "dvc.lock").unlink()
-            run([sys.executable, "-m", "digits.prune"], clone, environment)
+            run([sys.executable, "-m", "digits.commands.prune"], clone, environment)
             first = run(["dvc", "repro"], clone, environment)
             again = run(["dvc", "repro"], clone, environment)
             status = run(["dvc", "status"], clone, environment)

@@ -22,7 +22,7 @@ def train_pytorch_example(train: Split, test: Split, seed: int, threads: int) ->
     from torch.nn import functional
     from torch.utils.data import DataLoader, Dataset
 
-    from digits.data.torchvision_datasets import MNIST  # before torchvision's transforms: they need what it declares
+    from digits.datasets.torchvision_datasets import MNIST  # before torchvision's transforms: they need what it declares
 
     assert MNIST
     from torchvision import transforms

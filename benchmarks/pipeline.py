@@ -2,7 +2,7 @@
 
     DIGITS_MIRROR=folder-with-mnist python -m benchmarks.pipeline
 
-Clones what is committed; writes benchmarks/pipeline.json: seconds a stage, which include Python's start and DVC's own work, the largest
+Clones what is committed; writes benchmarks/results/pipeline.json: seconds a stage, which include Python's start and DVC's own work, the largest
 resident set of any process, and the machine.
 """
 
@@ -12,13 +12,13 @@ import sys
 import time
 from pathlib import Path
 
+from digits.base.files import write_json
+from digits.commands.verify import fresh_clone
 from digits.errors import InputError, one_line_errors
-from digits.files import write_json
-from digits.machine import describe_machine
-from digits.params import load_params
-from digits.verify import fresh_clone
+from digits.training.params import load_params
+from digits.training.provenance import describe_machine
 
-RESULT = Path("benchmarks/pipeline.json")
+RESULT = Path("benchmarks/results/pipeline.json")
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ it has 99.0 % of MNIST's test images right.
 
 Each trains in a process of its own, and they take turns, a seed each; seconds are those of training alone, without imports, without scoring.
 The published recipes train on all 60,000 images or, with Keras, on 54,000 of them, ours on the pipeline's training split. Only ratios within
-one run mean anything. Writes benchmarks/race.json.
+one run mean anything. Writes benchmarks/results/race.json.
 """
 
 import argparse
@@ -19,15 +19,15 @@ from statistics import mean, median
 
 from benchmarks.augmentation import Ends
 from benchmarks.originals import train_keras_example, train_pytorch_example
-from digits.data.inputs import Preprocessing
+from digits.base.files import read_json, read_split, write_json
 from digits.errors import InputError, one_line_errors
-from digits.files import read_json, read_split, write_json
-from digits.machine import describe_machine
-from digits.memory import keep_freed_memory
-from digits.params import load_params
-from digits.training import train
+from digits.preprocessing.apply import Preprocessing
+from digits.training.loop import train
+from digits.training.memory import keep_freed_memory
+from digits.training.params import load_params
+from digits.training.provenance import describe_machine
 
-RESULT = Path("benchmarks/race.json")
+RESULT = Path("benchmarks/results/race.json")
 RAW, PROCESSED = Path("data/raw"), Path("data/processed")
 TARGET = 0.99
 ROUNDS = 5
@@ -84,7 +84,7 @@ def train_ours(framework: str, seed: int) -> Iterator[tuple[float, float]]:
     params = load_params().model_copy(update={"seed": seed})
     preprocessing = Preprocessing(**read_json(PROCESSED / "preprocessing.json"))
     ends: list[float] = []
-    backend = import_module(f"digits.backend_{framework}")
+    backend = import_module(f"digits.backends.{framework}.network")
     splits = read_split(PROCESSED / "train"), read_split(PROCESSED / "test")
     _, recorder = train(backend, framework, "fast", params, preprocessing, *splits, checkpoint=Ends(ends))  # type: ignore[arg-type]
     accuracies = [row["accuracy"] for row in recorder.history if row["split"] == "validation"]

@@ -3,7 +3,7 @@
     python -m benchmarks.seeds torch/best --seeds 3
     python -m benchmarks.seeds torch/cnn --dataset fashion_mnist --set epochs=10
 
-The seed decides the split, the initial weights, the order of the samples, dropout and augmentation. Adds its row to benchmarks/seeds.json, or puts it
+The seed decides the split, the initial weights, the order of the samples, dropout and augmentation. Adds its row to benchmarks/results/seeds.json, or puts it
 in the place of an earlier one.
 """
 
@@ -17,19 +17,19 @@ from typing import get_args
 import numpy as np
 from ruamel.yaml import YAML
 
-from digits.data.inputs import Preprocessing, normalize
-from digits.data.preprocessing import find_kept_pixels, fit_normalization, split_train_validation, sum_pixels
-from digits.data.sources import Source, fetch, own_mirror
+from digits.base.files import read_json, write_json
+from digits.datasets.fetch import Source, fetch, own_mirror
 from digits.errors import InputError, one_line_errors
-from digits.files import read_json, write_json
-from digits.machine import describe_machine
-from digits.memory import keep_freed_memory
-from digits.metrics import score
-from digits.params import FRAMEWORKS, Dataset, Params, load_params
-from digits.training import Split, train
+from digits.evaluation.metrics import score
+from digits.preprocessing.apply import Preprocessing, normalize
+from digits.preprocessing.fit import find_kept_pixels, fit_normalization, split_train_validation, sum_pixels
+from digits.training.loop import Split, train
+from digits.training.memory import keep_freed_memory
+from digits.training.params import FRAMEWORKS, Dataset, Params, load_params
+from digits.training.provenance import describe_machine
 from digits.tuning.search_space import with_values
 
-RESULT = Path("benchmarks/seeds.json")
+RESULT = Path("benchmarks/results/seeds.json")
 
 
 def main() -> None:
@@ -60,7 +60,7 @@ def main() -> None:
 
 def train_and_score(dataset: str, source: Source, framework: str, run: str, params: Params) -> dict:
     """Train the run from the seed in params; return its accuracy on the validation and on the test split, and its seconds of training."""
-    backend = import_module(f"digits.backend_{framework}")
+    backend = import_module(f"digits.backends.{framework}.network")
     preprocessing, splits = prepare(dataset, source, params)
     model, recorder = train(backend, framework, run, params, preprocessing, *splits)
     images, labels = source.splits["test"]

@@ -4,7 +4,7 @@
     python -m benchmarks.side_by_side --small          # try it: on 1,797 small digits, an epoch a run; writes nothing
 
 Each in turn, each time in a fresh clone of what is committed with an empty cache; all must end with the same bytes. `best` trains for as long
-as all other runs together, and at the end nothing is left to run beside it. Writes benchmarks/side_by_side.json.
+as all other runs together, and at the end nothing is left to run beside it. Writes benchmarks/results/side_by_side.json.
 """
 
 import argparse
@@ -18,15 +18,15 @@ from statistics import median
 
 from ruamel.yaml import YAML
 
+from digits.base.files import read_json, write_json
+from digits.commands.verify import differing_outputs, fresh_clone, read_lock
 from digits.errors import InputError, one_line_errors
-from digits.files import read_json, write_json
-from digits.machine import describe_machine
-from digits.params import FRAMEWORKS, load_params
-from digits.verify import differing_outputs, fresh_clone, read_lock
+from digits.training.params import FRAMEWORKS, load_params
+from digits.training.provenance import describe_machine
 
-RESULT = Path("benchmarks/side_by_side.json")
+RESULT = Path("benchmarks/results/side_by_side.json")
 JOBS, ROUNDS = 2, 3
-WAYS = {"one after another": ["dvc", "repro"], "side by side": [sys.executable, "-m", "digits.side_by_side", "--jobs", str(JOBS)]}
+WAYS = {"one after another": ["dvc", "repro"], "side by side": [sys.executable, "-m", "digits.pipeline.jobs", "--jobs", str(JOBS)]}
 
 
 def main() -> None:

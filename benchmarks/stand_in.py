@@ -3,7 +3,7 @@
     python -m benchmarks.stand_in
 
 Trains with the recipe of params.yaml from three seeds and reads MNIST's test images from data/raw/, which the pipeline downloaded. Writes
-benchmarks/stand_in.json.
+benchmarks/results/stand_in.json.
 """
 
 import time
@@ -12,16 +12,16 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.seeds import prepare
-from digits import backend_torch
-from digits.data.sources import make_stand_in
+from digits.backends.torch import network as backend_torch
+from digits.base.files import read_json, read_split, write_json
+from digits.datasets.fetch import make_stand_in
 from digits.errors import InputError, one_line_errors
-from digits.files import read_json, read_split, write_json
-from digits.machine import describe_machine
-from digits.metrics import score
-from digits.params import load_params
-from digits.training import train
+from digits.evaluation.metrics import score
+from digits.training.loop import train
+from digits.training.params import load_params
+from digits.training.provenance import describe_machine
 
-RESULT = Path("benchmarks/stand_in.json")
+RESULT = Path("benchmarks/results/stand_in.json")
 RAW = Path("data/raw")
 SEEDS = (0, 1, 2)
 

@@ -8,10 +8,10 @@ import shutil
 import sys
 from pathlib import Path
 
-from digits.data.sources import Source, Unreachable, fetch, own_mirror
+from digits.base.files import write_json, write_split
+from digits.datasets.fetch import Source, Unreachable, fetch, own_mirror
 from digits.errors import one_line_errors
-from digits.files import write_json, write_split
-from digits.params import Download, load_params
+from digits.training.params import Download, load_params
 
 RAW = Path("data/raw")
 PARTIAL = Path("data/.raw.partial")

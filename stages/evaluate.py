@@ -10,12 +10,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from digits.data.inputs import Preprocessing
+from digits.base.files import read_json, read_split, write_array, write_json
 from digits.errors import InputError, one_line_errors
-from digits.files import read_json, read_split, write_array, write_json
-from digits.metrics import accuracy_per_class, count_confusions, score
-from digits.model import read_model
-from digits.params import FRAMEWORKS, load_params
+from digits.evaluation.metrics import accuracy_per_class, count_confusions, score
+from digits.model.model_file import read_model
+from digits.preprocessing.apply import Preprocessing
+from digits.training.params import FRAMEWORKS, load_params
 
 PROCESSED = Path("data/processed")
 
@@ -27,7 +27,7 @@ def main() -> None:
     params = load_params()
     images, labels = read_split(PROCESSED / "test")
     preprocessing = Preprocessing(**read_json(PROCESSED / "preprocessing.json"))
-    backend = import_module(f"digits.backend_{framework}")
+    backend = import_module(f"digits.backends.{framework}.network")
     for run in tqdm(params.runs(framework), desc=f"evaluate {framework}", unit="model", disable=None):
         path = Path("models") / framework / run / "model.safetensors"
         model = read_model(path)

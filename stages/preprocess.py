@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from digits.data.inputs import Preprocessing, normalize
-from digits.data.preprocessing import find_kept_pixels, fit_normalization, in_parts, split_train_validation, sum_pixels
+from digits.base.files import read_json, read_split, write_array, write_array_in_parts, write_json
 from digits.errors import one_line_errors
-from digits.files import read_json, read_split, write_array, write_array_in_parts, write_json
-from digits.params import load_params
+from digits.preprocessing.apply import Preprocessing, normalize
+from digits.preprocessing.fit import find_kept_pixels, fit_normalization, in_parts, split_train_validation, sum_pixels
+from digits.training.params import load_params
 
 RAW = Path("data/raw")
 PROCESSED = Path("data/processed")

@@ -7,7 +7,7 @@ from digits.errors import one_line_errors
 
 if __name__ == "__main__":
     with one_line_errors():  # around the imports, too: they take seconds, in which one may press Ctrl-C
-        from digits import backend_scratch
-        from digits.training import run_stage
+        from digits.backends.scratch import network as backend_scratch
+        from digits.training.loop import run_stage
 
         run_stage(backend_scratch, "scratch")

@@ -7,8 +7,8 @@ from digits.errors import one_line_errors
 
 if __name__ == "__main__":
     with one_line_errors():  # around the imports, too: they take seconds, in which one may press Ctrl-C
-        from digits import backend_torch
-        from digits.distributed.torch_team import join
-        from digits.training import run_stage
+        from digits.backends.torch import network as backend_torch
+        from digits.backends.torch.distributed import join
+        from digits.training.loop import run_stage
 
         run_stage(backend_torch, "torch", join)

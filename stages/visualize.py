@@ -8,14 +8,14 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from digits.base.files import read_json, read_split, rewritten, write_text
 from digits.errors import one_line_errors
-from digits.files import read_json, read_split, rewritten, write_text
-from digits.model import read_model
-from digits.params import load_params
+from digits.model.model_file import read_model
 from digits.reporting import figures, tables
 from digits.reporting.comparisons import compare_pairs
 from digits.reporting.report import render_report
 from digits.reporting.results import TITLES, load_results
+from digits.training.params import load_params
 
 PLOTS = Path("plots")
 PROCESSED = Path("data/processed")

@@ -2,7 +2,7 @@
 
 import os
 
-os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # before any import of PyTorch, as in digits/backend_torch.py
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # before any import of PyTorch, as in digits/backends/torch/network.py
 
 import shutil
 import socket
@@ -17,12 +17,12 @@ import pytest
 from browser import Browser, find_chromium
 from ruamel.yaml import YAML
 
-from digits import backend_scratch
-from digits.data.inputs import Preprocessing, normalize
-from digits.data.sources import fetch
-from digits.model import Model, write_model
-from digits.params import load_params
-from digits.training import train
+from digits.backends.scratch import network as backend_scratch
+from digits.datasets.fetch import fetch
+from digits.model.model_file import Model, write_model
+from digits.preprocessing.apply import Preprocessing, normalize
+from digits.training.loop import train
+from digits.training.params import load_params
 
 hypothesis.settings.register_profile("busy", deadline=None)  # a machine that does something else besides fails no test
 hypothesis.settings.load_profile("busy")

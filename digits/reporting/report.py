@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from digits.model import Model
+from digits.model.model_file import Model
 from digits.reporting.figures import COLOURS, format_p_value
 from digits.reporting.results import RunResult
 from digits.reporting.tables import image_uri, leaderboard

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from digits.files import read_array, read_json
-from digits.params import FRAMEWORKS, Params
+from digits.base.files import read_array, read_json
+from digits.training.params import FRAMEWORKS, Params
 
 TITLES = {
     "mnist": "MNIST",

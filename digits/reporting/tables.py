@@ -8,7 +8,7 @@ import pandas as pd
 from PIL import Image
 from statsmodels.stats.proportion import proportion_confint
 
-from digits.metrics import CONFIDENCE, calibrate
+from digits.evaluation.metrics import CONFIDENCE, calibrate
 from digits.reporting.comparisons import group_letters
 from digits.reporting.results import RunResult
 

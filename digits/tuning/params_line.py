@@ -7,9 +7,9 @@ from typing import Any
 from ruamel.yaml import YAML, YAMLError
 from ruamel.yaml.nodes import MappingNode
 
+from digits.base.files import rewritten
 from digits.errors import InputError
-from digits.files import rewritten
-from digits.params import Recipe, load_params
+from digits.training.params import Recipe, load_params
 
 
 def write_recipe(path: Path, framework: str, run: str, recipe: Recipe) -> None:

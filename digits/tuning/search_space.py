@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML, YAMLError
 
 from digits.errors import InputError
-from digits.params import Params, Recipe, check_run, format_fault
+from digits.training.params import Params, Recipe, check_run, format_fault
 
 Distribution = CategoricalDistribution | FloatDistribution | IntDistribution
 Space = dict[str, Distribution]

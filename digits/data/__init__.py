@@ -1,1 +1,0 @@
-"""From where the images come to what a network is fed."""

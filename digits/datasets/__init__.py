@@ -1,0 +1,1 @@
+"""Download: where images come from, one module per source form."""

@@ -1,0 +1,1 @@
+"""Evaluate: the measures of a classifier."""

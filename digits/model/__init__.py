@@ -1,0 +1,1 @@
+"""A saved model: its architecture and its file."""

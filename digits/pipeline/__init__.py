@@ -1,0 +1,1 @@
+"""About DVC: fingerprints of the code, dvc.lock, running stages."""

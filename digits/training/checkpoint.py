@@ -1,0 +1,104 @@
+"""Checkpoints: how far a training has come, so that one that was killed goes on after its last finished epoch, to the same bytes.
+
+They lie outside DVC's outputs, which DVC removes before a stage runs. A checkpoint is good only for the training that made it: its key
+stands for everything that the result depends on, and one with another key is not looked at.
+"""
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from digits.base.files import rewritten
+from digits.model.architecture import Weights
+from digits.training.team import Team
+
+State = dict[str, np.ndarray]
+
+
+class Progress(NamedTuple):
+    """A training after a finished epoch: its history so far, its seconds, the weights, and a back end's own state."""
+
+    history: list[dict[str, Any]]
+    train_seconds: float
+    weights: Weights
+    state: State
+
+
+class Checkpoint:
+    """The file that holds the latest progress of the training with this key."""
+
+    def __init__(self, path: Path, key: str):
+        self.path, self.key = path, key
+
+    def save(self, progress: Progress) -> None:
+        """Replace what the file holds, at once or not at all."""
+        with rewritten(self.path) as partial:
+            partial.write_bytes(pack(progress, self.key))
+
+    def load(self) -> Progress | None:
+        """Return the progress of the training with this key; None where there is none, or none that can be read."""
+        try:
+            return unpack(self.path.read_bytes(), self.key)
+        except OSError:
+            return None
+
+    def remove(self) -> None:
+        self.path.unlink(missing_ok=True)
+
+
+def pack(progress: Progress, key: str) -> bytes:
+    """Return progress and its key as a safetensors file."""
+    arrays = {f"weights/{name}": array for name, array in progress.weights.items()}
+    arrays |= {f"state/{name}": array for name, array in progress.state.items()}
+    # safetensors does not keep the order of the names, which is that of the layers.
+    record = {"key": key, "history": progress.history, "train_seconds": progress.train_seconds, "names": list(arrays)}
+    return save({name: np.array(array, order="C") for name, array in arrays.items()}, metadata={"digits": json.dumps(record)})
+
+
+def unpack(data: bytes, key: str) -> Progress | None:
+    """Return the progress that `pack` was given with this key; None for anything else."""
+    try:
+        # A safetensors file begins with the length of its header, which is JSON.
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        record = json.loads(header["__metadata__"]["digits"])
+        if record["key"] != key:
+            return None
+        loaded = load(data)
+        arrays = {name: loaded[name] for name in record["names"]}
+        weights, state = (
+            {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)} for prefix in ("weights/", "state/")
+        )
+        return Progress(record["history"], record["train_seconds"], weights, state)
+    except (SafetensorError, ValueError, LookupError, TypeError):
+        return None
+
+
+def share_progress(progress: Progress | None, team: Team) -> Progress | None:
+    """Return, in every process of the team, the first one's progress: the others may be on machines that do not see its file."""
+    if team.size == 1:
+        return progress
+    return unpack(team.broadcast(pack(progress, key="") if progress else b""), key="")
+
+
+def digest_arrays(*arrays: np.ndarray) -> str:
+    """Return the SHA-256 digest of the arrays' types, shapes and values, in hexadecimal."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.dtype} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def training_key(settings: Any) -> str:
+    """Return a digest of settings, as JSON has them, and of the project's code as it is loaded."""
+    digest = hashlib.sha256(json.dumps(settings).encode())
+    files = {str(module.__file__) for name, module in sys.modules.items() if name.split(".")[0] == "digits" and getattr(module, "__file__", None)}
+    for file in sorted(files):
+        digest.update(Path(file).read_bytes())
+    return digest.hexdigest()

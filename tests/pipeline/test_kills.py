@@ -1,0 +1,123 @@
+"""Stages killed at any moment: the next `dvc repro` ends with the same bytes as a run that nobody disturbed. Run by `make kills`."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+from conftest import ENVIRONMENT, Clone, copy_project
+from ruamel.yaml import YAML
+
+from digits.commands.verify import differing_outputs, read_lock
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
+N_KILLS = 50
+RUNS = {"torch": "cnn_small", "tf": "cnn_small", "scratch": "mlp"}  # with dropout and a Nesterov momentum, or Adam, to go on from
+STAGES = [
+    "download",
+    "preprocess",
+    *(f"train_{framework}@{run}" for framework, run in RUNS.items()),
+    "evaluate@torch",
+    "evaluate@scratch",
+    "visualize",
+]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory) -> Clone:
+    """A clone in which one run a framework has trained on small digits, for enough epochs that a kill falls between two."""
+    clone = copy_project(tmp_path_factory.mktemp("undisturbed"))
+    yaml = YAML()
+    params = yaml.load(clone.path / "params.yaml")
+    params["download"]["dataset"], params["preprocess"]["validation_size"] = "uci_digits", 200
+    for framework, run in RUNS.items():
+        recipe = params[f"train_{framework}"][run]
+        recipe["epochs"] = 12
+        params[f"train_{framework}"] = {run: recipe}
+    yaml.dump(params, clone.path / "params.yaml")
+    clone.run("python", "-m", "digits.commands.prune")
+    clone.repro()
+    clone.commit("One run a framework, on small digits")
+    return clone
+
+
+def kill_during(clone: Clone, stage: str, seconds: float) -> bool:
+    """Start a stage anew, kill it and DVC and all that they started after some seconds, and return whether it was still running."""
+    command = ["dvc", "repro", "--force", "--single-item", "--no-run-cache", stage]
+    with subprocess.Popen(
+        command, cwd=clone.path, env=ENVIRONMENT, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            return True
+    return False
+
+
+def forget(clone: Clone, stage: str) -> None:
+    """Take a stage's outputs out of DVC's cache: DVC would bring them back from there instead of running the stage."""
+    cache = clone.path / ".dvc/cache/files/md5"
+    for out in read_lock(clone.path)[stage]["outs"]:
+        path = cache / out["md5"][:2] / out["md5"][2:]
+        files = [entry["md5"] for entry in json.loads(path.read_text())] if path.suffix == ".dir" and path.exists() else []
+        for file in [path, *(cache / md5[:2] / md5[2:] for md5 in files)]:
+            file.unlink(missing_ok=True)
+
+
+def test_kills_at_random_moments_leave_nothing_that_is_mistaken_for_finished(undisturbed, tmp_path):
+    shutil.copytree(undisturbed.path, tmp_path / "clone", symlinks=True)
+    clone, expected, chance = Clone(tmp_path / "clone"), read_lock(undisturbed.path), random.Random(0)
+    n_lock_lines = (clone.path / "dvc.lock").read_bytes().count(b"\n")
+    seconds = {}
+    for stage in STAGES:
+        started = time.perf_counter()
+        clone.run("dvc", "repro", "--force", "--single-item", "--no-run-cache", stage)
+        seconds[stage] = time.perf_counter() - started
+    n_kills = n_again = n_resumed = 0
+    while n_kills < N_KILLS:
+        stage = STAGES[n_kills % len(STAGES)]
+        forget(clone, stage)
+        killed = kill_during(clone, stage, chance.uniform(0, seconds[stage]))
+        n_kills += killed
+        if (clone.path / "dvc.lock").read_bytes().count(b"\n") < n_lock_lines:  # DVC was writing it, which it does not do in one piece
+            clone.run("git", "checkout", "dvc.lock")
+        printed = clone.run("dvc", "repro", "--no-run-cache", stage)
+        n_again += killed and f"Running stage '{stage}'" in printed
+        n_resumed += "goes on after epoch" in printed
+        assert differing_outputs(expected, read_lock(clone.path)) == [], stage
+        assert "up to date" in clone.run("dvc", "status", stage), stage  # the files are those of the lock
+        left = list(clone.path.rglob("*.partial")) + list((clone.path / "checkpoints").rglob("*.safetensors"))
+        assert left == [], stage
+    clone.run("dvc", "repro", "--no-run-cache")  # the times have changed, and what shows them
+    assert differing_outputs(expected, read_lock(clone.path)) == []
+    assert "up to date" in clone.run("dvc", "status")
+    assert n_again > N_KILLS // 2  # the others were killed before DVC had removed anything, or when all was done
+    assert n_resumed > 0  # some of the kills fell between the first epoch and the last
+
+
+@pytest.mark.parametrize("framework", RUNS)
+def test_interrupted_training_says_how_to_go_on_and_does(undisturbed, tmp_path, framework):
+    """Ctrl-C goes to every process of the terminal's group."""
+    shutil.copytree(undisturbed.path, tmp_path / "clone", symlinks=True)
+    clone, stage = Clone(tmp_path / "clone"), f"train_{framework}@{RUNS[framework]}"
+    forget(clone, stage)
+    command = ["dvc", "repro", "--force", "--single-item", "--no-run-cache", stage]
+    with subprocess.Popen(
+        command, cwd=clone.path, env=ENVIRONMENT, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if "epoch 3/" in line:
+                os.killpg(process.pid, signal.SIGINT)
+        assert process.wait() != 0
+    printed = "".join(lines)
+    assert "stopped; `dvc repro` goes on" in printed
+    assert "Traceback" not in printed
+    assert "goes on after epoch" in clone.run("dvc", "repro", "--no-run-cache")
+    assert differing_outputs(read_lock(undisturbed.path), read_lock(clone.path)) == []

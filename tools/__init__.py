@@ -1,0 +1,1 @@
+"""Programs for maintainers: the measured parts of the docs, the page of plots."""
