@@ -1,9 +1,10 @@
-"""What augmentation costs: the time of an epoch of the cnn with every distortion over that without, in each framework.
+"""What augmentation costs: the time of an epoch of the cnn with every distortion over that without,
+in each framework.
 
     python -m benchmarks.augmentation
 
-Each framework trains in a process of its own, on a part of the training split, with and without in turn; only the ratios mean anything.
-Writes benchmarks/results/augmentation.json.
+Each framework trains in a process of its own, on a part of the training split, with and without in
+turn; only the ratios mean anything. Writes benchmarks/results/augmentation.json.
 """
 
 import argparse
@@ -42,22 +43,50 @@ def main() -> None:
         if done.returncode:
             raise InputError(f"the {framework} process exited {done.returncode}")
         seconds = json.loads(done.stdout.splitlines()[-1])
-        found = [augmented / plain for plain, augmented in zip(seconds["plain"], seconds["augmented"], strict=True)]
-        ratios[framework] = {"median": round(median(found), 3), "low": round(min(found), 3), "high": round(max(found), 3)}
-        print(f"{framework} ratio {ratios[framework]['median']:.2f} ({ratios[framework]['low']:.2f} to {ratios[framework]['high']:.2f})")
-    write_json(RESULT, {"augmentation": EVERY_DISTORTION.model_dump(), "rounds": ROUNDS, "ratios": ratios, **describe_machine()})
+        found = [
+            augmented / plain
+            for plain, augmented in zip(seconds["plain"], seconds["augmented"], strict=True)
+        ]
+        ratios[framework] = {
+            "median": round(median(found), 3),
+            "low": round(min(found), 3),
+            "high": round(max(found), 3),
+        }
+        print(
+            f"{framework} ratio {ratios[framework]['median']:.2f} ({ratios[framework]['low']:.2f} to {ratios[framework]['high']:.2f})"
+        )
+    write_json(
+        RESULT,
+        {
+            "augmentation": EVERY_DISTORTION.model_dump(),
+            "rounds": ROUNDS,
+            "ratios": ratios,
+            **describe_machine(),
+        },
+    )
 
 
 def measure(framework: str) -> dict[str, list[float]]:
-    """Return the seconds of the second of two epochs, with and without, round by round: in the first, frameworks still prepare."""
+    """Return the seconds of the second of two epochs, with and without, round by round: in the
+    first, frameworks still prepare.
+    """
     keep_freed_memory()
     params = load_params()
     backend = import_module(f"digits.backends.{framework}.network")
     preprocessing = Preprocessing(**read_json(PROCESSED / "preprocessing.json"))
-    (images, labels), (validation_images, validation_labels) = read_split(PROCESSED / "train"), read_split(PROCESSED / "validation")
-    splits = (images[:N_IMAGES], labels[:N_IMAGES]), (validation_images[:N_VALIDATION], validation_labels[:N_VALIDATION])
+    (images, labels), (validation_images, validation_labels) = (
+        read_split(PROCESSED / "train"),
+        read_split(PROCESSED / "validation"),
+    )
+    splits = (
+        (images[:N_IMAGES], labels[:N_IMAGES]),
+        (validation_images[:N_VALIDATION], validation_labels[:N_VALIDATION]),
+    )
     plain = params.recipe(framework, "cnn").model_copy(update={"epochs": 2})
-    recipes = {"plain": plain, "augmented": plain.model_copy(update={"augmentation": EVERY_DISTORTION})}
+    recipes = {
+        "plain": plain,
+        "augmented": plain.model_copy(update={"augmentation": EVERY_DISTORTION}),
+    }
     seconds: dict[str, list[float]] = {name: [] for name in recipes}
     for _ in range(ROUNDS):
         for name, recipe in recipes.items():

@@ -1,7 +1,9 @@
-"""Who races in benchmarks/engine.py: each a function that prepares a training and returns what takes one step of it.
+"""Who races in benchmarks/engine.py: each a function that prepares a training and returns what
+takes one step of it.
 
-Every contender has the training split as one array in memory, the same initial weights and the same mini-batches, in float32, and takes
-whole steps: gather the mini-batch, forward, backward, update. Each runs in a process of its own.
+Every contender has the training split as one array in memory, the same initial weights and the same
+mini-batches, in float32, and takes whole steps: gather the mini-batch, forward, backward, update.
+Each runs in a process of its own.
 """
 
 import os
@@ -26,7 +28,8 @@ class Task(NamedTuple):
     labels: np.ndarray
 
 
-Steps = Callable[[np.ndarray], None]  # takes mini-batches, int64 (n_steps, batch_size), and takes a step for each
+# Takes mini-batches, int64 (n_steps, batch_size), and takes a step for each.
+Steps = Callable[[np.ndarray], None]
 
 
 def prepare_scratch(task: Task, threads: int) -> Steps:
@@ -50,8 +53,12 @@ def prepare_scratch(task: Task, threads: int) -> Steps:
     return steps
 
 
-def prepare_torch(task: Task, threads: int, memory_format: str = "contiguous_format", as_in_pipeline: bool = False) -> Steps:
-    """PyTorch, eager: with its defaults, or in channels_last memory, or with all that the pipeline does for it."""
+def prepare_torch(
+    task: Task, threads: int, memory_format: str = "contiguous_format", as_in_pipeline: bool = False
+) -> Steps:
+    """PyTorch, eager: with its defaults, or in channels_last memory, or with all that the pipeline
+    does for it.
+    """
     if as_in_pipeline:
         keep_freed_memory()
     import torch
@@ -68,10 +75,17 @@ def prepare_torch(task: Task, threads: int, memory_format: str = "contiguous_for
         layout = getattr(torch, memory_format)
         network = network.to(memory_format=layout)  # type: ignore[call-overload]
         if layout is torch.contiguous_format:  # flatten as PyTorch would: it is a view there, too
-            network = torch.nn.Sequential(*(torch.nn.Flatten() if isinstance(m, backend_torch.ChannelsLastFlatten) else m for m in network))
+            network = torch.nn.Sequential(
+                *(
+                    torch.nn.Flatten() if isinstance(m, backend_torch.ChannelsLastFlatten) else m
+                    for m in network
+                )
+            )
         x = x.contiguous(memory_format=layout) if x.ndim == 4 else x
         if task.recipe.optimizer == "adam":
-            optimizer = torch.optim.Adam(network.parameters(), betas=(ADAM.beta_1, ADAM.beta_2), eps=ADAM.epsilon)
+            optimizer = torch.optim.Adam(
+                network.parameters(), betas=(ADAM.beta_1, ADAM.beta_2), eps=ADAM.epsilon
+            )
         else:
             optimizer = torch.optim.SGD(network.parameters(), momentum=task.recipe.momentum or 0.0)
     backend_torch.set_learning_rate(optimizer, 1e-4)
@@ -102,7 +116,9 @@ def prepare_keras(task: Task, threads: int) -> Steps:
     x, y = tf.constant(task.images), tf.constant(task.labels)
 
     def steps(batches: np.ndarray) -> None:
-        train_steps(x, y, tf.constant(batches), tf.fill([len(batches)], 1e-4), tf.constant(1.0))[0].numpy()
+        train_steps(x, y, tf.constant(batches), tf.fill([len(batches)], 1e-4), tf.constant(1.0))[
+            0
+        ].numpy()
 
     return steps
 
@@ -124,8 +140,9 @@ def plain_objective(
 ) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
     """A sigmoid network's loss and gradient as they are usually written for SciPy.
 
-    That is: in float64, all samples at once, BLAS's own threads; a column of ones for the bias and one-hot labels, made at each call.
-    With `prepared` these two are made once, as a careful author would.
+    That is: in float64, all samples at once, BLAS's own threads; a column of ones for the bias and
+    one-hot labels, made at each call. With `prepared` these two are made once, as a careful author
+    would.
     """
     n, n_in = x.shape
     x = x.astype(np.float64)
@@ -137,13 +154,18 @@ def plain_objective(
     made_once = constants() if prepared else None
 
     def objective(parameters: np.ndarray) -> tuple[float, np.ndarray]:
-        W1, W2 = parameters[:split].reshape(n_in + 1, n_hidden), parameters[split:].reshape(n_hidden + 1, n_classes)
+        W1, W2 = (
+            parameters[:split].reshape(n_in + 1, n_hidden),
+            parameters[split:].reshape(n_hidden + 1, n_classes),
+        )
         with_ones, one_hot = made_once or constants()
         hidden = np.hstack([1 / (1 + np.exp(-(with_ones @ W1))), np.ones((n, 1))])
         logits = hidden @ W2
         exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
         probabilities = exponentials / exponentials.sum(axis=1, keepdims=True)
-        loss = -np.log((probabilities * one_hot).sum(axis=1)).mean() + l2 / 2 * ((W1[:-1] ** 2).sum() + (W2[:-1] ** 2).sum())
+        loss = -np.log((probabilities * one_hot).sum(axis=1)).mean() + l2 / 2 * (
+            (W1[:-1] ** 2).sum() + (W2[:-1] ** 2).sum()
+        )
         d_logits = (probabilities - one_hot) / n
         d_hidden = (d_logits @ W2.T * hidden * (1 - hidden))[:, :-1]
         d_W1, d_W2 = with_ones.T @ d_hidden, hidden.T @ d_logits
@@ -156,4 +178,6 @@ def plain_objective(
 
 def machine_is_two_core() -> bool:
     """Return whether there are the two cores that the contenders are set to."""
-    return len(os.sched_getaffinity(0)) >= 2 if sys.platform == "linux" else (os.cpu_count() or 1) >= 2
+    return (
+        len(os.sched_getaffinity(0)) >= 2 if sys.platform == "linux" else (os.cpu_count() or 1) >= 2
+    )

@@ -1,10 +1,13 @@
-"""Race the engine written from scratch against PyTorch and Keras, in one run, on the training split that the pipeline made.
+"""Race the engine written from scratch against PyTorch and Keras, in one run, on the training split
+that the pipeline made.
 
     python -m benchmarks.engine
 
-Every contender trains in a process of its own; they take turns, a round each, so that a busy neighbour slows all of them alike. Only ratios
-within one run mean anything. Writes benchmarks/results/engine.json: for each architecture and contender the median and the range of its training
-images per second and its peak memory, and for conjugate gradient the seconds to the same value of the objective.
+Every contender trains in a process of its own; they take turns, a round each, so that a busy
+neighbour slows all of them alike. Only ratios within one run mean anything. Writes
+benchmarks/results/engine.json: for each architecture and contender the median and the range of its
+training images per second and its peak memory, and for conjugate gradient the seconds to the same
+value of the objective.
 """
 
 import argparse
@@ -30,7 +33,11 @@ from digits.training.provenance import describe_machine
 
 RESULT = Path("benchmarks/results/engine.json")
 PROCESSED = Path("data/processed")
-RUNS = {"cnn": ("scratch", "cnn"), "cnn_5x5": ("torch", "cnn_5x5"), "mlp_128_64": ("scratch", "mlp")}
+RUNS = {
+    "cnn": ("scratch", "cnn"),
+    "cnn_5x5": ("torch", "cnn_5x5"),
+    "mlp_128_64": ("scratch", "mlp"),
+}
 BATCH_SIZE = 64
 IMAGES_A_ROUND = {"cnn": 6_400, "cnn_5x5": 6_400, "mlp_128_64": 64_000}
 ROUNDS = 5
@@ -47,16 +54,28 @@ MINIMIZERS = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Race the engine against PyTorch and Keras.")
-    parser.add_argument("--contender", choices=[*CONTENDERS, "gemm", *MINIMIZERS], help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--contender", choices=[*CONTENDERS, "gemm", *MINIMIZERS], help=argparse.SUPPRESS
+    )
     parser.add_argument("--architecture", choices=list(RUNS), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.contender:
-        serve(prepare(arguments.contender, arguments.architecture), forks=arguments.contender.startswith("scratch"))
+        serve(
+            prepare(arguments.contender, arguments.architecture),
+            forks=arguments.contender.startswith("scratch"),
+        )
         return
     if not machine_is_two_core():
         raise InputError("the contenders are set to two cores; this process has one")
-    gemm = race(["gemm"], None, rounds=5)["gemm"]["high"]  # what the machine can do, whoever else was busy
-    result = {"gemm_gflops": round(gemm, 1), "batch_size": BATCH_SIZE, "rounds": ROUNDS, **describe_machine(), "training": {}}
+    # What the machine can do, whoever else was busy.
+    gemm = race(["gemm"], None, rounds=5)["gemm"]["high"]
+    result = {
+        "gemm_gflops": round(gemm, 1),
+        "batch_size": BATCH_SIZE,
+        "rounds": ROUNDS,
+        **describe_machine(),
+        "training": {},
+    }
     for architecture in RUNS:
         rows = race(list(CONTENDERS), architecture, ROUNDS)
         flops = training_flops(architecture)
@@ -70,11 +89,20 @@ def main() -> None:
 
 
 def race(names: list[str], architecture: str | None, rounds: int) -> dict[str, dict]:
-    """Run the contenders in turn, `rounds` times, and return each one's median, lowest and highest number and its peak memory."""
-    command = [sys.executable, "-m", "benchmarks.engine"] + (["--architecture", architecture] if architecture else [])
+    """Run the contenders in turn, `rounds` times, and return each one's median, lowest and highest
+    number and its peak memory.
+    """
+    command = [sys.executable, "-m", "benchmarks.engine"] + (
+        ["--architecture", architecture] if architecture else []
+    )
     processes = {}
     for name in names:  # one after another, so that their starts do not overlap with a round
-        processes[name] = subprocess.Popen([*command, "--contender", name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        processes[name] = subprocess.Popen(
+            [*command, "--contender", name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         ask(processes[name], "warm up")
     numbers: dict[str, list[float]] = {name: [] for name in names}
     for number in range(rounds):
@@ -85,7 +113,12 @@ def race(names: list[str], architecture: str | None, rounds: int) -> dict[str, d
     for process in processes.values():
         process.communicate()
     return {
-        name: {"median": round(median(found), 3), "low": round(min(found), 3), "high": round(max(found), 3), "peak_memory_bytes": int(peaks[name])}
+        name: {
+            "median": round(median(found), 3),
+            "low": round(min(found), 3),
+            "high": round(max(found), 3),
+            "peak_memory_bytes": int(peaks[name]),
+        }
         for name, found in numbers.items()
     }
 
@@ -125,13 +158,17 @@ def prepare(contender: str, architecture: str | None):
     images, labels = read_split(PROCESSED / "train")
     layers = params.architectures[architecture]
     weights = initial_weights(layers, IMAGE_SHAPE, recipe.initializer, params.seed)
-    steps = CONTENDERS[contender](Task(layers, recipe, weights, network_inputs(images, None), labels))
+    steps = CONTENDERS[contender](
+        Task(layers, recipe, weights, network_inputs(images, None), labels)
+    )
     generator = np.random.default_rng(0)
 
     def run_round() -> float:
         """Train on IMAGES_A_ROUND images and return how many a second."""
         n = IMAGES_A_ROUND[architecture]
-        batches = np.concatenate([generator.permutation(len(labels)) for _ in range(-(-n // len(labels)))])[:n].reshape(-1, BATCH_SIZE)
+        batches = np.concatenate(
+            [generator.permutation(len(labels)) for _ in range(-(-n // len(labels)))]
+        )[:n].reshape(-1, BATCH_SIZE)
         started = time.perf_counter()
         steps(batches)
         return n / (time.perf_counter() - started)
@@ -158,7 +195,9 @@ def prepare_minimizer(method: str, whose: str):
     start = network.parameters.astype(np.float64)
     if whose != "scratch":
         n_hidden, n_classes = weights["2_dense.W"].shape
-        objective = plain_objective(x, labels, n_hidden, n_classes, recipe.l2, prepared=whose == "plain, prepared")
+        objective = plain_objective(
+            x, labels, n_hidden, n_classes, recipe.l2, prepared=whose == "plain, prepared"
+        )
     else:
         keep_freed_memory()
         threadpool_limits(1, user_api="blas")
@@ -175,14 +214,18 @@ def prepare_minimizer(method: str, whose: str):
 
     def run_round() -> float:
         started = time.perf_counter()
-        minimize(objective, start, jac=True, method=method, callback=stop_at, options={"maxiter": 500})
+        minimize(
+            objective, start, jac=True, method=method, callback=stop_at, options={"maxiter": 500}
+        )
         return time.perf_counter() - started
 
     return run_round
 
 
 def measure_gemm() -> float:
-    """Return this machine's speed at a large float32 matrix product, NumPy's own threads, in GFLOP/s."""
+    """Return this machine's speed at a large float32 matrix product, NumPy's own threads, in
+    GFLOP/s.
+    """
     n = 2048
     a = np.random.default_rng(0).random((n, n), dtype=np.float32)
     started = time.perf_counter()
@@ -192,13 +235,17 @@ def measure_gemm() -> float:
 
 
 def training_flops(architecture: str) -> int:
-    """Return the operations of plain training on one image: forward, and twice as much back, but for the first layer's input."""
+    """Return the operations of plain training on one image: forward, and twice as much back, but
+    for the first layer's input.
+    """
     by_layer = count_multiplications(load_params().architectures[architecture], IMAGE_SHAPE)
     return 2 * (3 * sum(by_layer) - by_layer[0])
 
 
 def report(result: dict) -> None:
-    """Print the table, and last for each architecture its name, `ratio`, and scratch over torch eager."""
+    """Print the table, and last for each architecture its name, `ratio`, and scratch over torch
+    eager.
+    """
     for architecture, rows in result["training"].items():
         for name, row in rows.items():
             megabytes = row["peak_memory_bytes"] / 2**20
@@ -208,7 +255,9 @@ def report(result: dict) -> None:
     rows = result["minimizers"]
     for name, row in rows.items():
         print(f"{name:65}{row['median']:10.1f} s ({row['low']:.1f} to {row['high']:.1f})")
-    print(f"conjugate_gradient ratio {rows['plain float64, conjugate gradient']['median'] / rows['scratch, conjugate gradient']['median']:.2f}")
+    print(
+        f"conjugate_gradient ratio {rows['plain float64, conjugate gradient']['median'] / rows['scratch, conjugate gradient']['median']:.2f}"
+    )
 
 
 def ratio(rows: dict[str, dict]) -> float:

@@ -1,7 +1,9 @@
-"""What people run instead: two published MNIST recipes, written anew from their settings, each with its framework's usual means.
+"""What people run instead: two published MNIST recipes, written anew from their settings, each with
+its framework's usual means.
 
-An epoch's seconds are those of its training alone: the clock stands while the test set is scored. Images are MNIST's own, uint8
-(n, 28, 28), labels int64 (n,). Both yield (seconds of the epoch, accuracy on the test images) for each epoch that was published.
+An epoch's seconds are those of its training alone: the clock stands while the test set is scored.
+Images are MNIST's own, uint8 (n, 28, 28), labels int64 (n,). Both yield (seconds of the epoch,
+accuracy on the test images) for each epoch that was published.
 """
 
 import time
@@ -12,9 +14,11 @@ import numpy as np
 Split = tuple[np.ndarray, np.ndarray]
 
 
-def train_pytorch_example(train: Split, test: Split, seed: int, threads: int) -> Iterator[tuple[float, float]]:
-    """The settings of pytorch/examples, mnist/main.py, on a CPU, where it does not shuffle: a DataLoader that prepares image by image,
-    Adadelta, 14 epochs.
+def train_pytorch_example(
+    train: Split, test: Split, seed: int, threads: int
+) -> Iterator[tuple[float, float]]:
+    """The settings of pytorch/examples, mnist/main.py, on a CPU, where it does not shuffle: a
+    DataLoader that prepares image by image, Adadelta, 14 epochs.
     """
     import torch
     from PIL import Image
@@ -22,15 +26,20 @@ def train_pytorch_example(train: Split, test: Split, seed: int, threads: int) ->
     from torch.nn import functional
     from torch.utils.data import DataLoader, Dataset
 
-    from digits.datasets.torchvision_datasets import MNIST  # before torchvision's transforms: they need what it declares
+    # Before torchvision's transforms: they need what it declares.
+    from digits.datasets.torchvision_datasets import MNIST
 
     assert MNIST
     from torchvision import transforms
 
-    transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.1307,), (0.3081,))])
+    transform = transforms.Compose(
+        [transforms.ToTensor(), transforms.Normalize((0.1307,), (0.3081,))]
+    )
 
     class Digits(Dataset):
-        """As torchvision's MNIST gives them: a picture of Pillow's, transformed when it is asked for."""
+        """As torchvision's MNIST gives them: a picture of Pillow's, transformed when it is asked
+        for.
+        """
 
         def __init__(self, split: Split):
             self.images, self.labels = split[0], split[1].tolist()
@@ -44,12 +53,29 @@ def train_pytorch_example(train: Split, test: Split, seed: int, threads: int) ->
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
     network = nn.Sequential(
-        *(nn.Conv2d(1, 32, 3), nn.ReLU(), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(0.25), nn.Flatten()),
-        *(nn.Linear(9216, 128), nn.ReLU(), nn.Dropout(0.5), nn.Linear(128, 10), nn.LogSoftmax(dim=1)),
+        *(
+            nn.Conv2d(1, 32, 3),
+            nn.ReLU(),
+            nn.Conv2d(32, 64, 3),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Dropout(0.25),
+            nn.Flatten(),
+        ),
+        *(
+            nn.Linear(9216, 128),
+            nn.ReLU(),
+            nn.Dropout(0.5),
+            nn.Linear(128, 10),
+            nn.LogSoftmax(dim=1),
+        ),
     )
     optimizer = torch.optim.Adadelta(network.parameters(), lr=1.0)
     scheduler = torch.optim.lr_scheduler.StepLR(optimizer, step_size=1, gamma=0.7)
-    batches, test_batches = DataLoader(Digits(train), batch_size=64), DataLoader(Digits(test), batch_size=1000)
+    batches, test_batches = (
+        DataLoader(Digits(train), batch_size=64),
+        DataLoader(Digits(test), batch_size=1000),
+    )
     for _ in range(14):
         started = time.perf_counter()
         network.train()
@@ -65,8 +91,12 @@ def train_pytorch_example(train: Split, test: Split, seed: int, threads: int) ->
         yield seconds, n_right / len(test[1])
 
 
-def train_keras_example(train: Split, test: Split, seed: int, threads: int) -> Iterator[tuple[float, float]]:
-    """The settings of Keras' example mnist_convnet: `fit` with Adam, a tenth of the images for validation, 15 epochs."""
+def train_keras_example(
+    train: Split, test: Split, seed: int, threads: int
+) -> Iterator[tuple[float, float]]:
+    """The settings of Keras' example mnist_convnet: `fit` with Adam, a tenth of the images for
+    validation, 15 epochs.
+    """
     import keras
     import tensorflow as tf
 
@@ -77,7 +107,11 @@ def train_keras_example(train: Split, test: Split, seed: int, threads: int) -> I
     layers = keras.layers
     network = keras.Sequential(
         [
-            *(keras.Input((28, 28, 1)), layers.Conv2D(32, 3, activation="relu"), layers.MaxPooling2D(2)),
+            *(
+                keras.Input((28, 28, 1)),
+                layers.Conv2D(32, 3, activation="relu"),
+                layers.MaxPooling2D(2),
+            ),
             *(layers.Conv2D(64, 3, activation="relu"), layers.MaxPooling2D(2)),
             *(layers.Flatten(), layers.Dropout(0.5), layers.Dense(10, activation="softmax")),
         ]
@@ -93,5 +127,14 @@ def train_keras_example(train: Split, test: Split, seed: int, threads: int) -> I
 
     clock = Clock()
     for epoch in range(15):
-        network.fit(x_train, y_train, batch_size=128, initial_epoch=epoch, epochs=epoch + 1, validation_split=0.1, callbacks=[clock], verbose=0)
+        network.fit(
+            x_train,
+            y_train,
+            batch_size=128,
+            initial_epoch=epoch,
+            epochs=epoch + 1,
+            validation_split=0.1,
+            callbacks=[clock],
+            verbose=0,
+        )
         yield clock.seconds, network.evaluate(x_test, y_test, verbose=0)[1]

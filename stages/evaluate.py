@@ -1,7 +1,8 @@
 """Score one framework's models, as saved, on the test set.
 
-Reads params.yaml, models/<framework>/ and data/processed/test/; writes metrics/<framework>/<run>.json, and for each run in
-data/evaluation/<framework>/<run>/ its probabilities, predictions, labels, confusion matrix and accuracy per class as arrays.
+Reads params.yaml, models/<framework>/ and data/processed/test/; writes
+metrics/<framework>/<run>.json, and for each run in data/evaluation/<framework>/<run>/ its
+probabilities, predictions, labels, confusion matrix and accuracy per class as arrays.
 """
 
 import argparse
@@ -28,13 +29,22 @@ def main() -> None:
     images, labels = read_split(PROCESSED / "test")
     preprocessing = Preprocessing(**read_json(PROCESSED / "preprocessing.json"))
     backend = import_module(f"digits.backends.{framework}.network")
-    for run in tqdm(params.runs(framework), desc=f"evaluate {framework}", unit="model", disable=None):
+    for run in tqdm(
+        params.runs(framework), desc=f"evaluate {framework}", unit="model", disable=None
+    ):
         path = Path("models") / framework / run / "model.safetensors"
         model = read_model(path)
         if model.description.preprocessing != preprocessing:
-            raise InputError(f"{path}: was trained on data prepared otherwise than {PROCESSED}/test; run `dvc repro`")
+            raise InputError(
+                f"{path}: was trained on data prepared otherwise than {PROCESSED}/test; run `dvc repro`"
+            )
         architecture = model.description.architecture
-        probabilities = backend.predict(architecture, model.weights, model.inputs_from_normalized(images), threads=params.threads)
+        probabilities = backend.predict(
+            architecture,
+            model.weights,
+            model.inputs_from_normalized(images),
+            threads=params.threads,
+        )
         predictions = probabilities.argmax(axis=1)
         confusions = count_confusions(predictions, labels, n_classes=len(preprocessing.class_names))
         arrays = {
@@ -46,9 +56,15 @@ def main() -> None:
         }
         for name, array in arrays.items():
             write_array(Path("data/evaluation") / framework / run / f"{name}.npy", array)
-        scores = {"dataset": preprocessing.dataset, **score(probabilities, labels), "parameters": model.count_parameters()}
+        scores = {
+            "dataset": preprocessing.dataset,
+            **score(probabilities, labels),
+            "parameters": model.count_parameters(),
+        }
         write_json(Path("metrics") / framework / f"{run}.json", scores)
-        print(f"{framework}/{run}: {scores['errors']} errors in {scores['n_samples']}, accuracy {scores['accuracy']:.4f}")
+        print(
+            f"{framework}/{run}: {scores['errors']} errors in {scores['n_samples']}, accuracy {scores['accuracy']:.4f}"
+        )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Normalise the images, find the pixels to keep, and split.
 
-Reads params.yaml and data/raw/; writes data/processed/train/, validation/ and test/, normalised float32 images, and
-preprocessing.json, what was decided. Nothing is learnt from any but the training split.
+Reads params.yaml and data/raw/; writes data/processed/train/, validation/ and test/, normalised
+float32 images, and preprocessing.json, what was decided. Nothing is learnt from any but the
+training split.
 """
 
 from pathlib import Path
@@ -11,7 +12,13 @@ import numpy as np
 from digits.base.files import read_json, read_split, write_array, write_array_in_parts, write_json
 from digits.errors import one_line_errors
 from digits.preprocessing.apply import Preprocessing, normalize
-from digits.preprocessing.fit import find_kept_pixels, fit_normalization, in_parts, split_train_validation, sum_pixels
+from digits.preprocessing.fit import (
+    find_kept_pixels,
+    fit_normalization,
+    in_parts,
+    split_train_validation,
+    sum_pixels,
+)
 from digits.training.params import load_params
 
 RAW = Path("data/raw")
@@ -22,7 +29,9 @@ def main() -> None:
     params = load_params()
     options = params.preprocess
     images, labels = read_split(RAW / "train")
-    train, validation = split_train_validation(labels, options.train_size, options.validation_size, params.seed)
+    train, validation = split_train_validation(
+        labels, options.train_size, options.validation_size, params.seed
+    )
     pixels = sum_pixels(images, train)
     mean, std = fit_normalization(options.normalization, pixels)
     preprocessing = Preprocessing(
@@ -39,7 +48,12 @@ def main() -> None:
         ("test", test_images, test_labels, np.arange(len(test_labels))),
     ):
         normalized = (normalize(part, mean, std) for part in in_parts(raw_images, samples))
-        write_array_in_parts(PROCESSED / name / "images.npy", (len(samples), *raw_images.shape[1:]), "float32", normalized)
+        write_array_in_parts(
+            PROCESSED / name / "images.npy",
+            (len(samples), *raw_images.shape[1:]),
+            "float32",
+            normalized,
+        )
         write_array(PROCESSED / name / "labels.npy", raw_labels[samples].astype(np.uint8))
     write_json(PROCESSED / "preprocessing.json", preprocessing.model_dump())
     print(

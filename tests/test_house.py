@@ -1,4 +1,6 @@
-"""What importing costs, and that DVC knows of every module that a stage imports: it does not follow imports itself."""
+"""What importing costs, and that DVC knows of every module that a stage imports: it does not follow
+imports itself.
+"""
 
 import ast
 import subprocess
@@ -15,7 +17,9 @@ STAGES = {stage.addressing: stage for stage in Repo(str(ROOT)).index.stages}
 
 
 def imported_modules(path: Path) -> set[Path]:
-    """Return the project's files that a module imports, itself included, directly or not. Empty packages' __init__.py are left out."""
+    """Return the project's files that a module imports, itself included, directly or not. Empty
+    packages' __init__.py are left out.
+    """
     found, waiting = set(), [path]
     while waiting:
         path = waiting.pop()
@@ -36,7 +40,8 @@ def imported_modules(path: Path) -> set[Path]:
 def expected_code(stage: str) -> set[Path]:
     """Return the code that a stage depends on.
 
-    The engine counts as one folder where it is used, and not just its initial weights; so does what reports, with the page's template.
+    The engine counts as one folder where it is used, and not just its initial weights; so does what
+    reports, with the page's template.
     """
     name, _, item = stage.partition("@")
     modules = imported_modules(Path(f"stages/{name}.py"))
@@ -50,25 +55,40 @@ def expected_code(stage: str) -> set[Path]:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_deps_are_exactly_the_code_that_a_stage_imports(stage):
-    deps = {Path(dep.fs_path).relative_to(ROOT) for dep in STAGES[stage].deps if not hasattr(dep, "params")}
+    deps = {
+        Path(dep.fs_path).relative_to(ROOT)
+        for dep in STAGES[stage].deps
+        if not hasattr(dep, "params")
+    }
     code = {dep for dep in deps if dep.parts[0] in ("stages", "digits")}
     assert code == expected_code(stage)
 
 
-@pytest.mark.parametrize("package", ["digits", "stages", "digits/data", "digits/pictures", "digits/reporting", "digits/scratch"])
+@pytest.mark.parametrize(
+    "package",
+    ["digits", "stages", "digits/data", "digits/pictures", "digits/reporting", "digits/scratch"],
+)
 def test_packages_hold_no_code_that_deps_could_miss(package):
     (docstring,) = ast.parse((ROOT / package / "__init__.py").read_text()).body
     assert isinstance(docstring, ast.Expr)
 
 
 def requirements_of(stage: str) -> set[str]:
-    return {Path(dep.fs_path).name for dep in STAGES[stage].deps if Path(dep.fs_path).parent.name == "requirements"}
+    return {
+        Path(dep.fs_path).name
+        for dep in STAGES[stage].deps
+        if Path(dep.fs_path).parent.name == "requirements"
+    }
 
 
 def test_a_frameworks_version_concerns_its_own_stages_only():
     for stage in STAGES:
         expected = {"base.txt"}
-        expected |= {f"{name}.txt" for name in ("torch", "tf") if stage.startswith(f"train_{name}@") or stage == f"evaluate@{name}"}
+        expected |= {
+            f"{name}.txt"
+            for name in ("torch", "tf")
+            if stage.startswith(f"train_{name}@") or stage == f"evaluate@{name}"
+        }
         expected |= {"plots.txt"} if stage == "visualize" else set()
         assert requirements_of(stage) == expected, stage
 
@@ -76,7 +96,11 @@ def test_a_frameworks_version_concerns_its_own_stages_only():
 def test_only_evaluate_and_visualize_see_the_test_set():
     for name, stage in STAGES.items():
         if name.startswith("train_"):
-            deps = {str(Path(dep.fs_path).relative_to(ROOT)) for dep in stage.deps if not hasattr(dep, "params")}
+            deps = {
+                str(Path(dep.fs_path).relative_to(ROOT))
+                for dep in stage.deps
+                if not hasattr(dep, "params")
+            }
             assert {dep for dep in deps if dep.startswith("data")} == {
                 "data/processed/preprocessing.json", "data/processed/train", "data/processed/validation",
             }  # fmt: skip
@@ -85,26 +109,39 @@ def test_only_evaluate_and_visualize_see_the_test_set():
 def modules_after(statement: str) -> set[str]:
     """Return the top-level packages that a fresh interpreter has loaded after a statement."""
     code = f"{statement}\nimport sys\nprint(*sorted(name.split('.')[0] for name in sys.modules))"
-    return set(subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split())
+    return set(
+        subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout.split()
+    )
 
 
-@pytest.mark.parametrize("module", ["training", "model", "params", "backend_scratch", "data.inputs"])
+@pytest.mark.parametrize(
+    "module", ["training", "model", "params", "backend_scratch", "data.inputs"]
+)
 def test_what_training_imports_brings_no_framework_and_nothing_slow(module):
     assert not modules_after(f"import digits.{module}") & (FRAMEWORKS | SLOW)
 
 
 @pytest.mark.parametrize("module", ["predict", "demo"])
 def test_using_a_model_brings_no_framework_and_nothing_slow(module):
-    assert not modules_after(f"import digits.{module}, digits.backends.scratch.network") & (FRAMEWORKS | SLOW)
+    assert not modules_after(f"import digits.{module}, digits.backends.scratch.network") & (
+        FRAMEWORKS | SLOW
+    )
 
 
 def test_a_back_end_brings_its_own_framework_only():
     assert modules_after("import digits.backends.torch.network") & FRAMEWORKS == {"torch"}
-    assert modules_after("import digits.backends.tf.network") & FRAMEWORKS == {"tensorflow", "keras"}
+    assert modules_after("import digits.backends.tf.network") & FRAMEWORKS == {
+        "tensorflow",
+        "keras",
+    }
 
 
 def test_export_brings_no_framework_before_a_format_is_chosen_and_for_onnx_none_at_all():
-    assert not modules_after("import digits.commands.export") & (FRAMEWORKS | {"onnx", "onnxruntime"})
+    assert not modules_after("import digits.commands.export") & (
+        FRAMEWORKS | {"onnx", "onnxruntime"}
+    )
     assert not modules_after("import digits.export.onnx") & FRAMEWORKS
 
 
@@ -114,12 +151,20 @@ def test_the_engine_knows_numpy_and_scipy_alone():
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             for name in names:
-                assert name.split(".")[0] in {"numpy", "scipy", *sys.stdlib_module_names} or name.startswith("digits.scratch"), f"{path}: {name}"
+                assert name.split(".")[0] in {
+                    "numpy",
+                    "scipy",
+                    *sys.stdlib_module_names,
+                } or name.startswith("digits.scratch"), f"{path}: {name}"
 
 
 def test_stages_never_import_each_other():
     for path in (ROOT / "stages").glob("*.py"):
-        assert {module for module in imported_modules(path.relative_to(ROOT)) if module.parts[0] == "stages"} == {path.relative_to(ROOT)}
+        assert {
+            module
+            for module in imported_modules(path.relative_to(ROOT))
+            if module.parts[0] == "stages"
+        } == {path.relative_to(ROOT)}
 
 
 def test_stages_are_small():

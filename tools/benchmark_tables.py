@@ -1,4 +1,6 @@
-"""Each benchmark's result, benchmarks/<name>.json, as Markdown for the pages that tools/measured_docs.py writes."""
+"""Each benchmark's result, benchmarks/<name>.json, as Markdown for the pages that
+tools/measured_docs.py writes.
+"""
 
 from statistics import mean
 from typing import Any
@@ -9,7 +11,11 @@ from digits.training.params import FRAMEWORKS
 
 def format_timing(timing: dict) -> str:
     """Return the pipeline's time, stage by stage; runs of one stage follow each other."""
-    rows = [f"| {stage} | {seconds:.1f} |" for stage, seconds in timing["stage_seconds"].items() if stage != "DVC"]
+    rows = [
+        f"| {stage} | {seconds:.1f} |"
+        for stage, seconds in timing["stage_seconds"].items()
+        if stage != "DVC"
+    ]
     head = (
         f"{timing['total_seconds']:.0f} s from an empty cache on {timing['cores']} cores ({timing['processor']}), {timing['threads']} threads; "
         f"{timing['no_op_seconds']:.1f} s when there is nothing to do; no process took more than {timing['peak_memory_bytes'] / 2**20:,.0f} MiB."
@@ -30,7 +36,10 @@ def format_side_by_side(gain: dict) -> str:
 
 def format_augmentation(cost: dict) -> str:
     """Return by how much augmentation lengthens an epoch in each framework."""
-    ratios = [f"{ratio['median']:.2f} in {framework} ({ratio['low']:.2f} to {ratio['high']:.2f})" for framework, ratio in cost["ratios"].items()]
+    ratios = [
+        f"{ratio['median']:.2f} in {framework} ({ratio['low']:.2f} to {ratio['high']:.2f})"
+        for framework, ratio in cost["ratios"].items()
+    ]
     return (
         f"Augmentation, all distortions at once, makes an epoch of the `cnn` longer by a factor of {', '.join(ratios)}: medians of "
         f"{cost['rounds']} rounds in one run of `python -m benchmarks.augmentation`."
@@ -64,7 +73,9 @@ def format_seeds(rows: list[dict]) -> str:
     """Return the accuracies over several seeds, and how long the trainings took."""
     lines = []
     for row in rows:
-        accuracies, seconds = ([seed[key] for seed in row["seeds"]] for key in ("accuracy", "train_seconds"))
+        accuracies, seconds = (
+            [seed[key] for seed in row["seeds"]] for key in ("accuracy", "train_seconds")
+        )
         name = row["run"] + format_changes(row["changes"])
         lines.append(
             f"| {TITLES[row['dataset']]} | {name} | {100 * mean(accuracies):.2f} ({100 * min(accuracies):.2f} to {100 * max(accuracies):.2f}) "
@@ -80,10 +91,16 @@ def format_seeds(rows: list[dict]) -> str:
 
 
 def format_changes(changes: dict) -> str:
-    """Return " with epochs 10, augmentation shift 1, scale 0.1" for what a run's recipe had otherwise; nothing for nothing."""
+    """Return " with epochs 10, augmentation shift 1, scale 0.1" for what a run's recipe had
+    otherwise; nothing for nothing.
+    """
 
     def text(value: Any) -> str:
-        return ", ".join(f"{key} {text(item)}" for key, item in value.items()) if isinstance(value, dict) else str(value)
+        return (
+            ", ".join(f"{key} {text(item)}" for key, item in value.items())
+            if isinstance(value, dict)
+            else str(value)
+        )
 
     return f" with {text(changes)}" if changes else ""
 
@@ -98,11 +115,15 @@ def format_stand_in(worth: dict) -> str:
 
 
 def format_engine(race: dict) -> str:
-    """Return the engine's benchmark: for each architecture, every contender's speed over that of PyTorch's default, and its memory."""
+    """Return the engine's benchmark: for each architecture, every contender's speed over that of
+    PyTorch's default, and its memory.
+    """
     rows = []
     for architecture, contenders in race["training"].items():
         for name, row in contenders.items():
-            base = contenders["torch eager, 1 thread" if "1" in name.split(", ")[1] else "torch eager, 2 threads"]["median"]
+            base = contenders[
+                "torch eager, 1 thread" if "1" in name.split(", ")[1] else "torch eager, 2 threads"
+            ]["median"]
             rows.append(
                 f"| {architecture} | {name} | {row['median']:,.0f} ({row['low']:,.0f} to {row['high']:,.0f}) | {row['median'] / base:.2f} "
                 f"| {row['share_of_gemm']:.0%} | {row['peak_memory_bytes'] / 2**20:,.0f} |"
@@ -134,16 +155,19 @@ def format_engine(race: dict) -> str:
 
 def format_growth(growth: dict) -> str:
     """Return how cost grows: with the number of images, and with the number of runs."""
-    measured_on = (
-        f"`python -m benchmarks.growth` on {growth['cores']} cores ({growth['processor']}), {growth['threads']} threads, one measurement each."
-    )
+    measured_on = f"`python -m benchmarks.growth` on {growth['cores']} cores ({growth['processor']}), {growth['threads']} threads, one measurement each."
     return f"{format_growth_with_images(growth['images'])}\n\n{format_growth_with_runs(growth['runs'])} {measured_on}"
 
 
 def format_growth_with_images(images: dict) -> str:
-    """Return each stage's time as ratios and its memory, at each size of the data, and what bends first."""
+    """Return each stage's time as ratios and its memory, at each size of the data, and what bends
+    first.
+    """
     sizes, stages = images["times"], images["stages"]
-    ratios = {stage: [seconds / row["seconds"][0] for seconds in row["seconds"]] for stage, row in stages.items()}
+    ratios = {
+        stage: [seconds / row["seconds"][0] for seconds in row["seconds"]]
+        for stage, row in stages.items()
+    }
     shares = {stage: memory_share(row) for stage, row in stages.items()}
     rows = []
     for stage, row in stages.items():
@@ -152,7 +176,10 @@ def format_growth_with_images(images: dict) -> str:
         rows.append(f"| {stage} | {row['seconds'][0]:.1f} |{times}{peaks} {shares[stage]:.1f} |")
     time_heads = "".join(f" time at {size} x |" for size in sizes[1:])
     memory_heads = "".join(f" MiB at {size} x |" for size in sizes)
-    slowest, largest = max(stages, key=lambda stage: ratios[stage][-1]), max(stages, key=lambda stage: shares[stage])
+    slowest, largest = (
+        max(stages, key=lambda stage: ratios[stage][-1]),
+        max(stages, key=lambda stage: shares[stage]),
+    )
     return "\n".join(
         [
             f"| stage | s at {sizes[0]} x |{time_heads}{memory_heads} MiB more per MiB of arrays |",
@@ -183,7 +210,9 @@ def format_growth_with_runs(runs: list[dict]) -> str:
         "report (MiB)": lambda row: f"{row['report_bytes'] / 2**20:.1f}",
     }
     first, last = runs[0], runs[-1]
-    repro, dvc, drawing = (last[name] / first[name] for name in ("repro_seconds", "dvc_seconds", "visualize_seconds"))
+    repro, dvc, drawing = (
+        last[name] / first[name] for name in ("repro_seconds", "dvc_seconds", "visualize_seconds")
+    )
     return "\n".join(
         [
             f"| {' | '.join(columns)} |",
@@ -200,6 +229,8 @@ def format_growth_with_runs(runs: list[dict]) -> str:
 
 
 def memory_share(row: dict) -> float:
-    """Return by how many bytes the peak memory grows with each byte of the arrays, from the smallest size to the largest."""
+    """Return by how many bytes the peak memory grows with each byte of the arrays, from the
+    smallest size to the largest.
+    """
     peaks, arrays = row["peak_memory_bytes"], row["array_bytes"]
     return (peaks[-1] - peaks[0]) / (arrays[-1] - arrays[0])

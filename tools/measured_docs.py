@@ -1,4 +1,5 @@
-"""The measured parts of README.md and of the pages in docs/, written from tracked files: no figure there is typed by hand.
+"""The measured parts of README.md and of the pages in docs/, written from tracked files: no figure
+there is typed by hand.
 
 python -m tools.measured_docs
 """
@@ -19,7 +20,16 @@ from tools import benchmark_tables as benchmarks
 
 # The markers of each page: what stands between <!-- name --> and <!-- /name --> is made anew.
 PAGES = {
-    "README.md": ("results", "seeds", "race", "stand_in", "graph", "timing", "engine", "augmentation"),
+    "README.md": (
+        "results",
+        "seeds",
+        "race",
+        "stand_in",
+        "graph",
+        "timing",
+        "engine",
+        "augmentation",
+    ),
     "docs/scaling.md": ("side_by_side", "growth"),
 }
 # Of benchmarks/<name>.json.
@@ -45,7 +55,9 @@ def render(page: str, text: str, root: Path) -> str:
     for name in PAGES[page]:
         begin, end = f"<!-- {name} -->\n", f"\n<!-- /{name} -->"
         if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
-            raise InputError(f"{page}: expected the markers <!-- {name} --> and <!-- /{name} --> once, in this order")
+            raise InputError(
+                f"{page}: expected the markers <!-- {name} --> and <!-- /{name} --> once, in this order"
+            )
         text = text.split(begin)[0] + begin + content(name, root) + end + text.split(end)[1]
     return text
 
@@ -58,15 +70,28 @@ def content(name: str, root: Path) -> str:
         return format_graph(root)
     source = "pipeline" if name == "timing" else name
     path = root / f"benchmarks/{source}.json"
-    return BENCHMARKS[source](read_json(path)) if path.exists() else f"Not measured yet: `python -m benchmarks.{source}` does."
+    return (
+        BENCHMARKS[source](read_json(path))
+        if path.exists()
+        else f"Not measured yet: `python -m benchmarks.{source}` does."
+    )
 
 
 def format_results(table: pd.DataFrame) -> str:
     """Return the results table with the machine and the versions that it was measured with."""
     if set(table["dataset"]) != {"mnist"}:
-        raise InputError(f"plots/with_times/results.csv: is of {', '.join(set(table['dataset']))}; README.md shows results on mnist only")
+        raise InputError(
+            f"plots/with_times/results.csv: is of {', '.join(set(table['dataset']))}; README.md shows results on mnist only"
+        )
     first = table.iloc[0]
-    libraries = "; ".join(sorted({row.library if row.device == "cpu" else f"{row.library} on {row.device}" for row in table.itertuples()}))
+    libraries = "; ".join(
+        sorted(
+            {
+                row.library if row.device == "cpu" else f"{row.library} on {row.device}"
+                for row in table.itertuples()
+            }
+        )
+    )
     return (
         f"{as_markdown(table)}\n\n"
         f"{TITLES[first['dataset']]}, all {first['n_samples']:,} test images, one training a row (n = 1), seed {first['seed']}. "
@@ -80,7 +105,9 @@ def format_results(table: pd.DataFrame) -> str:
 def format_graph(root: Path) -> str:
     """Return DVC's graph of the stages as a Mermaid diagram."""
     command = [sys.executable, "-m", "dvc", "dag", "--md", "--collapse-foreach-matrix"]
-    return subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout.strip()
+    return subprocess.run(
+        command, cwd=root, capture_output=True, text=True, check=True
+    ).stdout.strip()
 
 
 if __name__ == "__main__":

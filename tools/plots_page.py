@@ -1,9 +1,11 @@
-"""The page that `dvc plots show` fills: one file, with the drawing library in it, that needs no network.
+"""The page that `dvc plots show` fills: one file, with the drawing library in it, that needs no
+network.
 
 python -m tools.plots_page
 
-DVC's own page loads Vega from a content delivery network. This one has vl-convert's bundle of Vega, Vega-Lite and Vega-Embed inlined.
-DVC puts its plots in place of {plot_divs}; {scripts}, in whose place it would put the network's addresses, is left out.
+DVC's own page loads Vega from a content delivery network. This one has vl-convert's bundle of Vega,
+Vega-Lite and Vega-Embed inlined. DVC puts its plots in place of {plot_divs}; {scripts}, in whose
+place it would put the network's addresses, is left out.
 """
 
 from pathlib import Path
@@ -30,17 +32,22 @@ def make_bundle() -> str:
 
 
 def render(source: str, script: str) -> str:
-    """Return the page's source with the script in place of {bundle}; raise InputError where DVC would replace a part of the script.
+    """Return the page's source with the script in place of {bundle}; raise InputError where DVC
+    would replace a part of the script.
 
-    What would end or hide the script's element, `</script` and `<!--`, can only be in its strings and regular expressions, where a backslash
-    before / and ! changes nothing.
+    What would end or hide the script's element, `</script` and `<!--`, can only be in its strings
+    and regular expressions, where a backslash before / and ! changes nothing.
     """
     if source.count(BUNDLE) != 1:
         raise InputError(f"{SOURCE}: expected {BUNDLE} once, found {source.count(BUNDLE)} times")
     for placeholder in DVC_PLACEHOLDERS:
         if placeholder in script:
-            raise InputError(f"the bundle has {placeholder} in it, which DVC would replace; try another version of vl-convert-python")
-    return source.replace(BUNDLE, script.replace("</script", r"<\/script").replace("<!--", r"<\!--"))
+            raise InputError(
+                f"the bundle has {placeholder} in it, which DVC would replace; try another version of vl-convert-python"
+            )
+    return source.replace(
+        BUNDLE, script.replace("</script", r"<\/script").replace("<!--", r"<\!--")
+    )
 
 
 if __name__ == "__main__":

@@ -1,1 +1,3 @@
-"""The frameworks: mirrored packages, one per framework, each with network.py, fit.py and distributed.py."""
+"""The frameworks: mirrored packages, one per framework, each with network.py, fit.py and
+distributed.py.
+"""

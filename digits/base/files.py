@@ -1,6 +1,7 @@
 """Files: written whole or not at all, and read with an error that says what is wrong.
 
-A split is a folder with images.npy, (n, 28, 28), and labels.npy, uint8 (n,). Every format here gives the same bytes for the same values.
+A split is a folder with images.npy, (n, 28, 28), and labels.npy, uint8 (n,). Every format here
+gives the same bytes for the same values.
 """
 
 import json
@@ -16,7 +17,9 @@ from digits.errors import InputError
 
 @contextmanager
 def rewritten(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`: it takes its place when the body ends well, and is removed when it does not."""
+    """Yield a temporary path beside `path`: it takes its place when the body ends well, and is
+    removed when it does not.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     try:
@@ -51,10 +54,16 @@ def write_array(path: Path, array: np.ndarray) -> None:
         np.save(file, array, allow_pickle=False)
 
 
-def write_array_in_parts(path: Path, shape: tuple[int, ...], dtype: str, parts: Iterable[np.ndarray]) -> None:
-    """Write the parts one after another as one array of that shape and type: the bytes of `write_array`, without the whole in memory."""
+def write_array_in_parts(
+    path: Path, shape: tuple[int, ...], dtype: str, parts: Iterable[np.ndarray]
+) -> None:
+    """Write the parts one after another as one array of that shape and type: the bytes of
+    `write_array`, without the whole in memory.
+    """
     with rewritten(path) as partial, partial.open("wb") as file:
-        np.lib.format.write_array_header_1_0(file, {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": shape})
+        np.lib.format.write_array_header_1_0(
+            file, {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": shape}
+        )
         n = 0
         for part in parts:
             n += len(part)
@@ -64,16 +73,20 @@ def write_array_in_parts(path: Path, shape: tuple[int, ...], dtype: str, parts: 
 
 
 def read_array(path: Path, *, mapped: bool = False) -> np.ndarray:
-    """Return the array of a .npy file; raise InputError where it cannot be read. Pickled objects are refused.
+    """Return the array of a .npy file; raise InputError where it cannot be read. Pickled objects
+    are refused.
 
-    A mapped array stays in the file, of which the system reads what is looked at and drops what it needs the room for. The file itself is
-    never changed by it, nor is the array when the file is rewritten.
+    A mapped array stays in the file, of which the system reads what is looked at and drops what it
+    needs the room for. The file itself is never changed by it, nor is the array when the file is
+    rewritten.
     """
     try:
         return np.asarray(np.load(path, mmap_mode="c" if mapped else None, allow_pickle=False))
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error}; run `dvc repro`") from None
-    except Exception as error:  # np.load lets out whatever the parser of its header meets in a damaged file
+    except (
+        Exception
+    ) as error:  # np.load lets out whatever the parser of its header meets in a damaged file
         raise InputError(f"{path}: is not a .npy file: {type(error).__name__}: {error}") from None
 
 
@@ -83,20 +96,35 @@ def write_split(folder: Path, images: np.ndarray, labels: np.ndarray) -> None:
 
 
 def read_split(folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Return images, uint8 or float32 (n, 28, 28), and labels, int64 (n,), from 0 to 9; raise InputError where a file holds anything else.
+    """Return images, uint8 or float32 (n, 28, 28), and labels, int64 (n,), from 0 to 9; raise
+    InputError where a file holds anything else.
 
     The images are mapped.
     """
-    images, labels = read_array(folder / "images.npy", mapped=True), read_array(folder / "labels.npy")
-    if images.dtype not in (np.uint8, np.float32) or images.shape[1:] != (28, 28) or labels.dtype != np.uint8 or labels.shape != images.shape[:1]:
+    images, labels = (
+        read_array(folder / "images.npy", mapped=True),
+        read_array(folder / "labels.npy"),
+    )
+    if (
+        images.dtype not in (np.uint8, np.float32)
+        or images.shape[1:] != (28, 28)
+        or labels.dtype != np.uint8
+        or labels.shape != images.shape[:1]
+    ):
         found = f"images {images.dtype} {images.shape}, labels {labels.dtype} {labels.shape}"
-        raise InputError(f"{folder}: has {found}; expected images uint8 or float32 (n, 28, 28), labels uint8 (n,); run `dvc repro`")
+        raise InputError(
+            f"{folder}: has {found}; expected images uint8 or float32 (n, 28, 28), labels uint8 (n,); run `dvc repro`"
+        )
     if labels.max(initial=0) > 9:
-        raise InputError(f"{folder}: has the label {labels.max()}; expected labels from 0 to 9; run `dvc repro`")
+        raise InputError(
+            f"{folder}: has the label {labels.max()}; expected labels from 0 to 9; run `dvc repro`"
+        )
     return images, labels.astype(np.int64)
 
 
 def write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write the rows, mappings with the same keys, as CSV with a header; floats in the fewest digits that give them back."""
+    """Write the rows, mappings with the same keys, as CSV with a header; floats in the fewest
+    digits that give them back.
+    """
     lines = [",".join(rows[0])] + [",".join(str(value) for value in row.values()) for row in rows]
     write_text(path, "\n".join(lines) + "\n")

@@ -2,8 +2,9 @@
 
 python -m digits.commands.draw
 
-Serves http://127.0.0.1:8000 to this machine alone, until it is stopped. The page, demo.html, sends the drawing as a PNG file; it goes the way
-of any picture (`digits/pictures`), and the engine written from scratch runs every model.
+Serves http://127.0.0.1:8000 to this machine alone, until it is stopped. The page, demo.html, sends
+the drawing as a PNG file; it goes the way of any picture (`digits/pictures`), and the engine
+written from scratch runs every model.
 """
 
 import argparse
@@ -26,7 +27,8 @@ from digits.pictures.picture_file import decode_picture
 PAGE = Path(__file__).with_name("draw.html").resolve()
 MODELS = Path("models")
 HOST = "127.0.0.1"
-# The names under which a browser on this machine may ask. A page from elsewhere whose name was made to lead here asks under its own.
+# The names under which a browser on this machine may ask. A page from elsewhere whose name was made
+# to lead here asks under its own.
 TRUSTED_HOSTS = ["127.0.0.1", "localhost"]
 MAX_BYTES = 1_000_000  # of a drawing; the page's have some 10,000
 SECURITY = {
@@ -38,22 +40,33 @@ SECURITY = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Serve a page to draw a digit on, which every trained model answers.")
+    parser = argparse.ArgumentParser(
+        description="Serve a page to draw a digit on, which every trained model answers."
+    )
     parser.add_argument("--port", type=int, default=8000, help="0: any that is free (8000)")
     port = parser.parse_args().port
     if port not in range(2**16):
         raise InputError(f"port is {port}; expected 0 to {2**16 - 1}")
     models = load_models(MODELS)
     try:
-        server = create_server(make_app(models), host=HOST, port=port, max_request_body_size=10 * MAX_BYTES)
+        server = create_server(
+            make_app(models), host=HOST, port=port, max_request_body_size=10 * MAX_BYTES
+        )
     except OSError as error:
-        raise InputError(f"port {port} cannot be had: {error.strerror}; choose another, as in --port 8001") from None
-    print(f"{len(models)} models answer on http://{HOST}:{server.effective_port}; stop with Ctrl-C", flush=True)
+        raise InputError(
+            f"port {port} cannot be had: {error.strerror}; choose another, as in --port 8001"
+        ) from None
+    print(
+        f"{len(models)} models answer on http://{HOST}:{server.effective_port}; stop with Ctrl-C",
+        flush=True,
+    )
     server.run()
 
 
 def load_models(folder: Path) -> dict[str, Model]:
-    """Return every trained model, by framework and run, as in "torch/cnn"; raise InputError where there is none."""
+    """Return every trained model, by framework and run, as in "torch/cnn"; raise InputError where
+    there is none.
+    """
     paths = sorted(folder.glob("*/*/model.safetensors"))
     if not paths:
         raise InputError(f"{folder}: has no trained model; run `make run`")
@@ -75,9 +88,12 @@ def make_app(models: dict[str, Model]) -> Flask:
 
     @app.post("/classify")
     def classify_drawing() -> dict[str, Any]:
-        # A page from elsewhere cannot send this type without asking first, and is never told that it may.
+        # A page from elsewhere cannot send this type without asking first, and is never told that
+        # it may.
         if request.mimetype != "image/png":
-            raise BadRequest(f"the drawing is {request.mimetype or 'of no type'}; expected image/png")
+            raise BadRequest(
+                f"the drawing is {request.mimetype or 'of no type'}; expected image/png"
+            )
         try:
             picture = decode_picture(io.BytesIO(request.get_data()))
         except InputError as error:
@@ -89,7 +105,11 @@ def make_app(models: dict[str, Model]) -> Flask:
 
     @app.errorhandler(HTTPException)
     def one_line(error: HTTPException) -> tuple[str, int, dict[str, str]]:
-        return f"{' '.join((error.description or error.name).split())}\n", error.code or 500, {"Content-Type": "text/plain; charset=utf-8"}
+        return (
+            f"{' '.join((error.description or error.name).split())}\n",
+            error.code or 500,
+            {"Content-Type": "text/plain; charset=utf-8"},
+        )
 
     @app.after_request
     def secure(response: Response) -> Response:
@@ -100,12 +120,20 @@ def make_app(models: dict[str, Model]) -> Flask:
 
 
 def answer(models: dict[str, Model], image: np.ndarray) -> dict[str, Any]:
-    """Return what the page shows for an image in MNIST's form, uint8 (28, 28): its rows, and each model's probabilities by class."""
+    """Return what the page shows for an image in MNIST's form, uint8 (28, 28): its rows, and each
+    model's probabilities by class.
+    """
     answers = []
     for name, model in models.items():
         probabilities = classify(backend_scratch, model, [image])[0]
         shares = [round(float(probability), 4) for probability in probabilities]
-        answers.append({"model": name, "classes": model.description.preprocessing.class_names, "probabilities": shares})
+        answers.append(
+            {
+                "model": name,
+                "classes": model.description.preprocessing.class_names,
+                "probabilities": shares,
+            }
+        )
     return {"image": image.tolist(), "answers": answers}
 
 

@@ -1,7 +1,8 @@
-"""Export a run's model, whatever framework trained it, as a file that others load without this project.
+"""Export a run's model, whatever framework trained it, as a file that others load without this
+project.
 
-    python -m digits.commands.export models/tf/cnn --to onnx                     writes exports/tf/cnn.onnx
-    python -m digits.commands.export models/tf/cnn --to pt --output digits.pt
+    python -m digits.commands.export models/tf/cnn --to onnx                     writes
+    exports/tf/cnn.onnx python -m digits.commands.export models/tf/cnn --to pt --output digits.pt
 
 | --to  | loaded with                                  | called with the images as      |
 |-------|----------------------------------------------|--------------------------------|
@@ -9,15 +10,18 @@
 | keras | keras.saving.load_model(path), safe_mode on  | uint8 or any floats            |
 | onnx  | onnxruntime.InferenceSession(path), or other | float32 "images" to "logits"   |
 
-All take raw images (n, 28, 28), 0 is paper and 255 is ink, n free, and return logits, float32 (n, n_classes): normalisation and the pruning
-of pixels are in the file. So is what to know of it, see `describe`. Loading one runs nothing but the network.
+All take raw images (n, 28, 28), 0 is paper and 255 is ink, n free, and return logits, float32 (n,
+n_classes): normalisation and the pruning of pixels are in the file. So is what to know of it, see
+`describe`. Loading one runs nothing but the network.
 
 A format is a module digits/export_<format>.py with two functions:
 
     write(path, model, metadata)    Write the model, and what `describe` returned of it.
-    logits(path, images)            Load the file as anyone does, and return its logits, float32 (n, n_classes), for raw images, uint8.
+    logits(path, images)            Load the file as anyone does, and return its logits, float32 (n,
+    n_classes), for raw images, uint8.
 
-A file takes its place only if its logits are those of the engine in digits/scratch, see `check_logits`.
+A file takes its place only if its logits are those of the engine in digits/scratch, see
+`check_logits`.
 """
 
 import argparse
@@ -43,18 +47,33 @@ TEST = Path("data/raw/test")
 EXPORTS = Path("exports")
 
 N_DIGITS, N_NOISE = 1000, 24
-# Of the largest logit. float32 sums over some thousand products, taken in another order, were off by at most 4e-7 of it in nine trained models.
+# Of the largest logit. float32 sums over some thousand products, taken in another order, were off
+# by at most 4e-7 of it in nine trained models.
 TOLERANCE = 1e-5
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Export a run's model as a file that others load without this project.")
-    parser.add_argument("model", type=Path, help="the folder of a run, as in models/tf/cnn, or its model.safetensors")
+    parser = argparse.ArgumentParser(
+        description="Export a run's model as a file that others load without this project."
+    )
+    parser.add_argument(
+        "model",
+        type=Path,
+        help="the folder of a run, as in models/tf/cnn, or its model.safetensors",
+    )
     parser.add_argument("--to", required=True, metavar="FORMAT", help=", ".join(FORMATS))
-    parser.add_argument("--output", type=Path, help="the file to write; exports/<framework>/<run>.<format> where none is named")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        help="the file to write; exports/<framework>/<run>.<format> where none is named",
+    )
     arguments = parser.parse_args()
     check_format(arguments.to)
-    path = arguments.model if arguments.model.suffix == ".safetensors" else arguments.model / "model.safetensors"
+    path = (
+        arguments.model
+        if arguments.model.suffix == ".safetensors"
+        else arguments.model / "model.safetensors"
+    )
     model = read_model(path)
     output = arguments.output or default_output(path, arguments.to)
     check_output(output, arguments.to)
@@ -69,7 +88,9 @@ def check_format(name: str) -> None:
 
 
 def default_output(path: Path, name: str) -> Path:
-    """Return exports/tf/cnn.onnx for models/tf/cnn/model.safetensors: named by where the model lies, not by what a file says of itself."""
+    """Return exports/tf/cnn.onnx for models/tf/cnn/model.safetensors: named by where the model
+    lies, not by what a file says of itself.
+    """
     folder = path.resolve().parent
     return EXPORTS / folder.parent.name / f"{folder.name}.{name}"
 
@@ -79,31 +100,43 @@ def load_format(name: str) -> ModuleType:
     try:
         return import_module(f"digits.export.{name}")
     except ModuleNotFoundError as error:
-        raise InputError(f"--to {name} needs {error.name}, which is not installed; run `pip install -r requirements/{FORMATS[name]}.txt`") from None
+        raise InputError(
+            f"--to {name} needs {error.name}, which is not installed; run `pip install -r requirements/{FORMATS[name]}.txt`"
+        ) from None
 
 
 def check_output(output: Path, name: str) -> None:
-    """Raise InputError unless the file may be written: with the ending that its loaders go by, and not into a folder that DVC watches."""
+    """Raise InputError unless the file may be written: with the ending that its loaders go by, and
+    not into a folder that DVC watches.
+    """
     if output.suffix != f".{name}":
         raise InputError(f"--output is {str(output)!r}; expected a file that ends in .{name}")
     if output.resolve().is_relative_to(MODELS.resolve()):
-        raise InputError(f"--output is {str(output)!r}; expected a file outside {MODELS}/: DVC trains a run again whose folder has changed")
+        raise InputError(
+            f"--output is {str(output)!r}; expected a file outside {MODELS}/: DVC trains a run again whose folder has changed"
+        )
 
 
 def export(model: Model, backend: ModuleType, images: np.ndarray, output: Path) -> float:
-    """Write the model to `output` in a format; return the largest difference in logits on raw images, uint8 (n, 28, 28).
+    """Write the model to `output` in a format; return the largest difference in logits on raw
+    images, uint8 (n, 28, 28).
 
-    Raise InputError where the logits are not the model's, or the file cannot be written. Then nothing is left behind.
+    Raise InputError where the logits are not the model's, or the file cannot be written. Then
+    nothing is left behind.
     """
     with TemporaryDirectory() as folder:
         made = Path(folder) / f"model{output.suffix}"
         backend.write(made, model, describe(model))
-        difference = check_logits(output, backend.logits(made, images), reference_logits(model, images))
+        difference = check_logits(
+            output, backend.logits(made, images), reference_logits(model, images)
+        )
         try:
             with rewritten(output) as partial:
                 shutil.copyfile(made, partial)
         except OSError as error:
-            raise InputError(f"{output}: cannot be written: {error.strerror}; name another file with --output") from None
+            raise InputError(
+                f"{output}: cannot be written: {error.strerror}; name another file with --output"
+            ) from None
     return difference
 
 
@@ -121,27 +154,45 @@ def describe(model: Model) -> dict[str, Any]:
 
 
 def check_images() -> np.ndarray:
-    """Return raw images to compare logits on, uint8 (n, 28, 28): test digits, and noise, in which every pixel counts.
+    """Return raw images to compare logits on, uint8 (n, 28, 28): test digits, and noise, in which
+    every pixel counts.
 
     Where there are no test digits, drawn ones take their place: the comparison is always made.
     """
-    digits = read_split(TEST)[0] if TEST.exists() else draw_stand_in(seed=0, n_train=1, n_test=N_DIGITS)[1][0]
+    digits = (
+        read_split(TEST)[0]
+        if TEST.exists()
+        else draw_stand_in(seed=0, n_train=1, n_test=N_DIGITS)[1][0]
+    )
     noise = np.random.default_rng(0).integers(0, 256, (N_NOISE, 28, 28), np.uint8)
     return np.concatenate([digits[:N_DIGITS], noise])
 
 
 def reference_logits(model: Model, images: np.ndarray) -> np.ndarray:
-    """Return the logits that the engine in digits/scratch gives, float32 (n, n_classes), for raw images, uint8 (n, 28, 28)."""
-    return backend_scratch.build(model.description.architecture, model.weights).logits(model.inputs(images))
+    """Return the logits that the engine in digits/scratch gives, float32 (n, n_classes), for raw
+    images, uint8 (n, 28, 28).
+    """
+    return backend_scratch.build(model.description.architecture, model.weights).logits(
+        model.inputs(images)
+    )
 
 
 def check_logits(output: Path, found: np.ndarray, expected: np.ndarray) -> float:
-    """Return the largest difference; raise InputError unless it is within float32's rounding, TOLERANCE times the largest logit."""
+    """Return the largest difference; raise InputError unless it is within float32's rounding,
+    TOLERANCE times the largest logit.
+    """
     if found.shape != expected.shape or found.dtype != expected.dtype:
-        raise InputError(f"{output}: not written: it gave logits {found.dtype} {found.shape}; expected {expected.dtype} {expected.shape}")
-    difference, allowed = float(np.abs(found - expected).max()), TOLERANCE * float(np.abs(expected).max())
+        raise InputError(
+            f"{output}: not written: it gave logits {found.dtype} {found.shape}; expected {expected.dtype} {expected.shape}"
+        )
+    difference, allowed = (
+        float(np.abs(found - expected).max()),
+        TOLERANCE * float(np.abs(expected).max()),
+    )
     if not difference <= allowed:  # a NaN is not
-        raise InputError(f"{output}: not written: its logits are up to {difference:.2g} off the model's; expected at most {allowed:.2g}")
+        raise InputError(
+            f"{output}: not written: its logits are up to {difference:.2g} off the model's; expected at most {allowed:.2g}"
+        )
     return difference
 
 

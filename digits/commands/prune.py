@@ -1,4 +1,5 @@
-"""Remove what runs that are no longer in params.yaml left behind: DVC forgets a removed stage, but keeps its files and its lock entry.
+"""Remove what runs that are no longer in params.yaml left behind: DVC forgets a removed stage, but
+keeps its files and its lock entry.
 
 python -m digits.commands.prune
 """
@@ -30,9 +31,24 @@ def main() -> None:
 
 def leftover_files(params: Params) -> list[Path]:
     """Return the files and folders of runs that are in none of params.yaml's sections."""
-    patterns = ("models/{}/*", "models/times/{}/*.json", "checkpoints/{}/*.safetensors", "metrics/{}/*.json", "data/evaluation/{}/*")
-    found = [(path, framework) for framework in FRAMEWORKS for pattern in patterns for path in sorted(Path().glob(pattern.format(framework)))]
-    return [path for path, framework in found if path.stem not in params.runs(framework) and path.name != ".gitignore"]
+    patterns = (
+        "models/{}/*",
+        "models/times/{}/*.json",
+        "checkpoints/{}/*.safetensors",
+        "metrics/{}/*.json",
+        "data/evaluation/{}/*",
+    )
+    found = [
+        (path, framework)
+        for framework in FRAMEWORKS
+        for pattern in patterns
+        for path in sorted(Path().glob(pattern.format(framework)))
+    ]
+    return [
+        path
+        for path, framework in found
+        if path.stem not in params.runs(framework) and path.name != ".gitignore"
+    ]
 
 
 def leftover_stages(params: Params, stages: dict) -> list[str]:
@@ -41,7 +57,8 @@ def leftover_stages(params: Params, stages: dict) -> list[str]:
         stage
         for stage in stages
         for framework in FRAMEWORKS
-        if stage.startswith(f"train_{framework}@") and stage.split("@")[1] not in params.runs(framework)
+        if stage.startswith(f"train_{framework}@")
+        and stage.split("@")[1] not in params.runs(framework)
     ]
 
 

@@ -1,4 +1,5 @@
-"""Fetch the real data where the stand-in has taken their place: DVC would take the download for done.
+"""Fetch the real data where the stand-in has taken their place: DVC would take the download for
+done.
 
 python -m digits.commands.refetch
 """
@@ -17,9 +18,16 @@ DATASET = Path("data/raw/dataset.json")
 
 def main() -> None:
     wanted = load_params().download
-    if wanted.dataset != "mnist" or not DATASET.exists() or read_json(DATASET)["dataset"] != "stand_in":
+    if (
+        wanted.dataset != "mnist"
+        or not DATASET.exists()
+        or read_json(DATASET)["dataset"] != "stand_in"
+    ):
         return
-    print("the stand-in digits have taken the place of mnist: asking for the real ones again", file=sys.stderr)
+    print(
+        "the stand-in digits have taken the place of mnist: asking for the real ones again",
+        file=sys.stderr,
+    )
     from digits.datasets.fetch import fetch, own_mirror  # imports PyTorch, which takes seconds
 
     try:

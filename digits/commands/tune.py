@@ -1,10 +1,13 @@
-"""Search for a run's recipe with Optuna: trainings of the run with other values, scored on the validation split. The test set is not read.
+"""Search for a run's recipe with Optuna: trainings of the run with other values, scored on the
+validation split. The test set is not read.
 
-python -m digits.commands.tune torch/cnn --try learning_rate=0.001..0.02:log --try batch_size=64,128,256
+python -m digits.commands.tune torch/cnn --try learning_rate=0.001..0.02:log --try
+batch_size=64,128,256
 
-A study lives in tuning/<framework>/<run>/study.log, or where --storage says. The same command goes on with one that was stopped, and several
-processes may work on one at a time, on several machines where these share the storage. The run's own values are tried first, as far as the
-space holds them. A training whose accuracy after an epoch is below the median of those before it is given up.
+A study lives in tuning/<framework>/<run>/study.log, or where --storage says. The same command goes
+on with one that was stopped, and several processes may work on one at a time, on several machines
+where these share the storage. The run's own values are tried first, as far as the space holds them.
+A training whose accuracy after an epoch is below the median of those before it is given up.
 """
 
 import argparse
@@ -48,7 +51,16 @@ from digits.tuning.search_space import (
     read_point,
     with_values,
 )
-from digits.tuning.study import FINISHED, alive, best_trial, check_identity, ignored_warnings, next_trial, open_study, same_trial
+from digits.tuning.study import (
+    FINISHED,
+    alive,
+    best_trial,
+    check_identity,
+    ignored_warnings,
+    next_trial,
+    open_study,
+    same_trial,
+)
 
 PARAMS = Path("params.yaml")
 STUDIES = Path("tuning")
@@ -94,7 +106,9 @@ def main() -> None:
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Search for a run's recipe with Optuna, by its accuracy on the validation split.")
+    parser = argparse.ArgumentParser(
+        description="Search for a run's recipe with Optuna, by its accuracy on the validation split."
+    )
     parser.add_argument("run", help="a run of params.yaml, as torch/cnn")
     parser.add_argument(
         "--try",
@@ -105,16 +119,30 @@ def parse_arguments() -> argparse.Namespace:
         help="a key of the run's recipe and what to try: LOW..HIGH, LOW..HIGH:log, or values with commas between them; may be repeated (what the "
         "study was begun with; for a new one the learning rate and the batch size around the run's)",
     )
-    parser.add_argument("--trials", type=int, default=20, help="how many trials the study is to have in the end, the pruned ones too (20)")
+    parser.add_argument(
+        "--trials",
+        type=int,
+        default=20,
+        help="how many trials the study is to have in the end, the pruned ones too (20)",
+    )
     parser.add_argument("--study", help="the study's name, in tuning/ a folder's (the run)")
-    parser.add_argument("--storage", help="a database's URL, as in sqlite:///studies.db, or a file (tuning/STUDY/study.log)")
-    parser.add_argument("--write", action="store_true", help="write the best trial's values into params.yaml in the end")
+    parser.add_argument(
+        "--storage",
+        help="a database's URL, as in sqlite:///studies.db, or a file (tuning/STUDY/study.log)",
+    )
+    parser.add_argument(
+        "--write",
+        action="store_true",
+        help="write the best trial's values into params.yaml in the end",
+    )
     arguments = parser.parse_args()
     if arguments.trials < 1:
         raise InputError(f"--trials is {arguments.trials}; expected a number from 1 up")
     arguments.study = arguments.study or arguments.run
     if not re.fullmatch(r"[\w-]+(/[\w-]+)*", arguments.study, re.ASCII):
-        raise InputError(f"--study is {arguments.study!r}; expected letters, digits, _ and -, and / between them")
+        raise InputError(
+            f"--study is {arguments.study!r}; expected letters, digits, _ and -, and / between them"
+        )
     return arguments
 
 
@@ -122,7 +150,9 @@ def parse_run(text: str) -> tuple[str, str]:
     """Return the framework and the run of "torch/cnn"."""
     framework, _, run = text.partition("/")
     if framework not in FRAMEWORKS:
-        raise InputError(f"the run is {text!r}; expected a framework, one of {', '.join(FRAMEWORKS)}, and its run, as in torch/cnn")
+        raise InputError(
+            f"the run is {text!r}; expected a framework, one of {', '.join(FRAMEWORKS)}, and its run, as in torch/cnn"
+        )
     return framework, run
 
 
@@ -130,12 +160,18 @@ def read_data() -> tuple[Preprocessing, Split, Split]:
     """Return how the images were prepared, the training split and the validation split."""
     if not (DATA / "preprocessing.json").exists():
         raise InputError(f"{DATA}: has no data; run `dvc repro preprocess` first")
-    return Preprocessing(**read_json(DATA / "preprocessing.json")), read_split(DATA / "train"), read_split(DATA / "validation")
+    return (
+        Preprocessing(**read_json(DATA / "preprocessing.json")),
+        read_split(DATA / "train"),
+        read_split(DATA / "validation"),
+    )
 
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Make the folder, and hold off the other processes of this machine that come here while the body runs."""
+    """Make the folder, and hold off the other processes of this machine that come here while the
+    body runs.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -144,26 +180,42 @@ def alone(folder: Path) -> Iterator[None]:
 
 def begun_space(study: Study) -> Space:
     """Return the space that the study was begun with; an empty one of a new study."""
-    return parse_space(f"{key}={values}" for key, values in study.user_attrs.get("identity", {}).get("search space", {}).items())
+    return parse_space(
+        f"{key}={values}"
+        for key, values in study.user_attrs.get("identity", {}).get("search space", {}).items()
+    )
 
 
 def identify(job: Job, space: Space) -> dict[str, Any]:
-    """Return what all trials of a study have in common, as JSON has it. The run's own values of what is tried are not among it."""
-    recipe = with_values(job.params, job.framework, job.run, first_corner(space), space).recipe(job.framework, job.run)
-    architectures = ends(space["architecture"]) if "architecture" in space else [recipe.architecture]
-    preprocessing = np.array([job.preprocessing.mean, job.preprocessing.std, *job.preprocessing.kept_pixels])
+    """Return what all trials of a study have in common, as JSON has it. The run's own values of
+    what is tried are not among it.
+    """
+    recipe = with_values(job.params, job.framework, job.run, first_corner(space), space).recipe(
+        job.framework, job.run
+    )
+    architectures = (
+        ends(space["architecture"]) if "architecture" in space else [recipe.architecture]
+    )
+    preprocessing = np.array(
+        [job.preprocessing.mean, job.preprocessing.std, *job.preprocessing.kept_pixels]
+    )
     return {
         "run": f"{job.framework}/{job.run}",
         "seed": job.params.seed,
         "data set": digest_arrays(*job.train_split, *job.validation_split, preprocessing),
         "search space": format_space(space),
         "recipe": recipe.model_dump(),
-        "architecture": {name: [layer.as_data() for layer in job.params.architectures[name]] for name in architectures},
+        "architecture": {
+            name: [layer.as_data() for layer in job.params.architectures[name]]
+            for name in architectures
+        },
     }
 
 
 def run_trial(study: Study, trial: Trial, job: Job, space: Space, backend: ModuleType) -> None:
-    """Train with what the trial draws, and tell the study how it ended. What was drawn before is not trained again."""
+    """Train with what the trial draws, and tell the study how it ended. What was drawn before is
+    not trained again.
+    """
 
     def after_epoch(number: int, accuracy: float) -> None:
         trial.report(accuracy, number)
@@ -180,14 +232,24 @@ def run_trial(study: Study, trial: Trial, job: Job, space: Space, backend: Modul
             params = with_values(job.params, job.framework, job.run, point, space)
             n_epochs = params.recipe(job.framework, job.run).epochs
             splits = job.train_split, job.validation_split
-            _, recorder = train(backend, job.framework, job.run, params, job.preprocessing, *splits, after_epoch=after_epoch)
+            _, recorder = train(
+                backend,
+                job.framework,
+                job.run,
+                params,
+                job.preprocessing,
+                *splits,
+                after_epoch=after_epoch,
+            )
         study.tell(trial, recorder.history[-1]["accuracy"], skip_if_finished=True)
     except DivergedError:
         trial.set_user_attr("diverged", True)
         study.tell(trial, state=TrialState.PRUNED, skip_if_finished=True)
     except TrialPruned:
         study.tell(trial, state=TrialState.PRUNED, skip_if_finished=True)
-    except UpdateFinishedTrialError:  # this process slept so long that another took the trial for dead
+    except (
+        UpdateFinishedTrialError
+    ):  # this process slept so long that another took the trial for dead
         pass
     except BaseException:
         study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
@@ -201,7 +263,12 @@ def repeat_trial(study: Study, trial: Trial, earlier: FrozenTrial) -> None:
     if "diverged" in earlier.user_attrs:
         trial.set_user_attr("diverged", True)
     trial.set_user_attr("repeats", earlier.number)
-    study.tell(trial, earlier.value if earlier.state == TrialState.COMPLETE else None, state=earlier.state, skip_if_finished=True)
+    study.tell(
+        trial,
+        earlier.value if earlier.state == TrialState.COMPLETE else None,
+        state=earlier.state,
+        skip_if_finished=True,
+    )
 
 
 def report(study: Study, number: int, space: Space, n_trials: int) -> None:
@@ -210,7 +277,10 @@ def report(study: Study, number: int, space: Space, n_trials: int) -> None:
     n_finished = sum(trial.state in FINISHED for trial in trials)
     best = best_trial(study)
     so_far = f"; best {best.value:.4f} (trial {best.number})" if best else ""
-    print(f"{n_finished}/{n_trials} trial {number}: {describe(trials[number], space)}{so_far}", flush=True)
+    print(
+        f"{n_finished}/{n_trials} trial {number}: {describe(trials[number], space)}{so_far}",
+        flush=True,
+    )
 
 
 def describe(trial: FrozenTrial, space: Space) -> str:
@@ -219,7 +289,11 @@ def describe(trial: FrozenTrial, space: Space) -> str:
         outcome = f"validation accuracy {trial.value:.4f}"
     elif trial.state == TrialState.PRUNED:
         diverged = trial.user_attrs.get("diverged", False)
-        outcome = "diverged" if diverged else f"pruned after epoch {trial.last_step} at {trial.intermediate_values[trial.last_step or 0]:.4f}"
+        outcome = (
+            "diverged"
+            if diverged
+            else f"pruned after epoch {trial.last_step} at {trial.intermediate_values[trial.last_step or 0]:.4f}"
+        )
     else:
         outcome = "failed: silent for too long"
     repeated = f" as trial {trial.user_attrs['repeats']}" if "repeats" in trial.user_attrs else ""
@@ -256,11 +330,15 @@ def conclude(study: Study, job: Job, space: Space, write: bool) -> None:
     """Print the best trial, and where asked to, write its values into params.yaml."""
     best = best_trial(study)
     if best is None:
-        raise InputError(f"no trial of the study {study.study_name} came to its end; try other values, under another --study")
+        raise InputError(
+            f"no trial of the study {study.study_name} came to its end; try other values, under another --study"
+        )
     point = read_point(best.params, space)
     print(f"best: trial {best.number}: {describe(best, space)}")
     if write:
-        recipe = with_values(job.params, job.framework, job.run, point, space).recipe(job.framework, job.run)
+        recipe = with_values(job.params, job.framework, job.run, point, space).recipe(
+            job.framework, job.run
+        )
         write_recipe(PARAMS, job.framework, job.run, recipe)
         print(f"{PARAMS}: train_{job.framework}.{job.run} has them now; `dvc repro` trains it")
 
@@ -272,5 +350,7 @@ if __name__ == "__main__":
         except (StorageInternalError, SQLAlchemyError) as error:
             raise InputError(f"the study's storage failed: {error}") from None
         except KeyboardInterrupt:
-            print("stopped; the same command goes on after the last finished trial", file=sys.stderr)
+            print(
+                "stopped; the same command goes on after the last finished trial", file=sys.stderr
+            )
             sys.exit(130)

@@ -1,7 +1,8 @@
 """torchvision's data sets, also where torchvision was built for another PyTorch.
 
-The default package index has torchvision built for CUDA. Beside a CPU-only PyTorch its import stops at the missing operators
-torchvision::nms and torchvision::qnms, which no data set uses: declaring them is enough (seen with torch 2.13.0, torchvision 0.28.0).
+The default package index has torchvision built for CUDA. Beside a CPU-only PyTorch its import stops
+at the missing operators torchvision::nms and torchvision::qnms, which no data set uses: declaring
+them is enough (seen with torch 2.13.0, torchvision 0.28.0).
 """
 
 import torch

@@ -1,4 +1,6 @@
-"""What a classifier's probabilities are worth, against the labels: scikit-learn's and SciPy's measures where they have them."""
+"""What a classifier's probabilities are worth, against the labels: scikit-learn's and SciPy's
+measures where they have them.
+"""
 
 from typing import NamedTuple
 
@@ -11,9 +13,11 @@ N_CALIBRATION_BINS = 15
 
 
 class Calibration(NamedTuple):
-    """Confidence, the largest probability of a sample, against accuracy: an entry for each bin of confidence that has samples.
+    """Confidence, the largest probability of a sample, against accuracy: an entry for each bin of
+    confidence that has samples.
 
-    n_samples is int64, confidence and accuracy float64: their means over the bin's samples, from 0 to 1; all of shape (n_bins,).
+    n_samples is int64, confidence and accuracy float64: their means over the bin's samples, from 0
+    to 1; all of shape (n_bins,).
     """
 
     n_samples: np.ndarray
@@ -22,15 +26,22 @@ class Calibration(NamedTuple):
 
     @property
     def expected_error(self) -> float:
-        """The expected calibration error: the mean over the samples of |confidence - accuracy| of their bin (Guo et al., 2017)."""
+        """The expected calibration error: the mean over the samples of |confidence - accuracy| of
+        their bin (Guo et al., 2017).
+        """
         return float(np.average(abs(self.confidence - self.accuracy), weights=self.n_samples))
 
 
 def calibrate(probabilities: np.ndarray, labels: np.ndarray) -> Calibration:
-    """Return the calibration of probabilities (n, n_classes) against labels (n,), in 15 bins of equal width from 0 to 1."""
-    confidence = np.minimum(probabilities.max(axis=1), 1).astype(np.float64)  # float32 rows may sum to a little over 1
+    """Return the calibration of probabilities (n, n_classes) against labels (n,), in 15 bins of
+    equal width from 0 to 1.
+    """
+    # Float32 rows may sum to a little over 1.
+    confidence = np.minimum(probabilities.max(axis=1), 1).astype(np.float64)
     right = probabilities.argmax(axis=1) == labels
-    sums, _, _ = binned_statistic(confidence, [np.ones(len(labels)), confidence, right], "sum", N_CALIBRATION_BINS, (0, 1))
+    sums, _, _ = binned_statistic(
+        confidence, [np.ones(len(labels)), confidence, right], "sum", N_CALIBRATION_BINS, (0, 1)
+    )
     n_samples, confidences, n_right = sums[:, sums[0] > 0]
     return Calibration(n_samples.astype(np.int64), confidences / n_samples, n_right / n_samples)
 
@@ -38,8 +49,9 @@ def calibrate(probabilities: np.ndarray, labels: np.ndarray) -> Calibration:
 def score(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float | int]:
     """Return the measures of probabilities (n, n_classes) against labels (n,).
 
-    accuracy is a fraction; accuracy_low and accuracy_high bound its 95 % interval (Wilson, 1927); errors counts the samples whose
-    largest probability is not at their label; log_loss is the mean over the samples, in nats; expected_calibration_error is a fraction.
+    accuracy is a fraction; accuracy_low and accuracy_high bound its 95 % interval (Wilson, 1927);
+    errors counts the samples whose largest probability is not at their label; log_loss is the mean
+    over the samples, in nats; expected_calibration_error is a fraction.
     """
     predictions = probabilities.argmax(axis=1)
     # float32 rows sum to 1 only within its rounding, which log_loss objects to.
@@ -63,6 +75,10 @@ def count_confusions(predictions: np.ndarray, labels: np.ndarray, n_classes: int
 
 
 def accuracy_per_class(confusions: np.ndarray) -> np.ndarray:
-    """Return the share of each true class that was classified right, float64 (n_classes,); nan for a class without samples."""
+    """Return the share of each true class that was classified right, float64 (n_classes,); nan for
+    a class without samples.
+    """
     counts = confusions.sum(axis=1)
-    return np.divide(confusions.diagonal(), counts, out=np.full(len(counts), np.nan), where=counts > 0)
+    return np.divide(
+        confusions.diagonal(), counts, out=np.full(len(counts), np.nan), where=counts > 0
+    )

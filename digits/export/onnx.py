@@ -1,8 +1,10 @@
-"""--to onnx: a graph of standard operators, for ONNX Runtime and others. Contract: digits/commands/export.py.
+"""--to onnx: a graph of standard operators, for ONNX Runtime and others. Contract:
+digits/commands/export.py.
 
-Written from our layers, without a framework. The input is "images", float32 (n, 28, 28), as ONNX wants one type: uint8 is to be cast before. The
-output is "logits", float32 (n, n_classes). Within, images are (n, channels, height, width). What `describe` returned are its metadata_props.
-Operators: https://onnx.ai/onnx/operators/
+Written from our layers, without a framework. The input is "images", float32 (n, 28, 28), as ONNX
+wants one type: uint8 is to be cast before. The output is "logits", float32 (n, n_classes). Within,
+images are (n, channels, height, width). What `describe` returned are its metadata_props. Operators:
+https://onnx.ai/onnx/operators/
 """
 
 import json
@@ -15,11 +17,25 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from digits.model.architecture import BatchNorm, Conv, Dense, Dropout, Flatten, Layer, MaxPool, Relu, Shape, Sigmoid, Weights, infer_shapes
+from digits.model.architecture import (
+    BatchNorm,
+    Conv,
+    Dense,
+    Dropout,
+    Flatten,
+    Layer,
+    MaxPool,
+    Relu,
+    Shape,
+    Sigmoid,
+    Weights,
+    infer_shapes,
+)
 from digits.model.model_file import Model, kept_pixels
 from digits.training.params import BATCH_NORM
 
-# Of 2022, so that older runtimes and converters read the file; no operator used here has changed for us since.
+# Of 2022, so that older runtimes and converters read the file; no operator used here has changed
+# for us since.
 OPSET, IR_VERSION = 17, 8
 
 # An operator, its arrays by role in the operator's order, and its attributes.
@@ -27,15 +43,23 @@ Step = tuple[str, Weights, dict[str, Any]]
 
 # Layer type to operators, from the layer, the shape of its input and its arrays.
 LAYERS: dict[type[Layer], Callable[[Any, Shape, Weights], list[Step]]] = {
-    Conv: lambda layer, shape, arrays: [("Conv", to_onnx(arrays), {"strides": [layer.stride] * 2, "pads": pads(layer)})],
-    MaxPool: lambda layer, shape, arrays: [("MaxPool", {}, {"kernel_shape": [layer.size] * 2, "strides": [layer.size] * 2})],
+    Conv: lambda layer, shape, arrays: [
+        ("Conv", to_onnx(arrays), {"strides": [layer.stride] * 2, "pads": pads(layer)})
+    ],
+    MaxPool: lambda layer, shape, arrays: [
+        ("MaxPool", {}, {"kernel_shape": [layer.size] * 2, "strides": [layer.size] * 2})
+    ],
     Dense: lambda layer, shape, arrays: [("Gemm", arrays, {})],
     Relu: lambda layer, shape, arrays: [("Relu", {}, {})],
     Sigmoid: lambda layer, shape, arrays: [("Sigmoid", {}, {})],
     # Flat vectors are in the order height, width, channels.
-    Flatten: lambda layer, shape, arrays: [("Transpose", {}, {"perm": [0, 2, 3, 1]}), ("Flatten", {}, {})] if len(shape) == 3 else [],
+    Flatten: lambda layer, shape, arrays: (
+        [("Transpose", {}, {"perm": [0, 2, 3, 1]}), ("Flatten", {}, {})] if len(shape) == 3 else []
+    ),
     Dropout: lambda layer, shape, arrays: [],  # training's alone
-    BatchNorm: lambda layer, shape, arrays: [("BatchNormalization", arrays, {"epsilon": BATCH_NORM.epsilon})],
+    BatchNorm: lambda layer, shape, arrays: [
+        ("BatchNormalization", arrays, {"epsilon": BATCH_NORM.epsilon})
+    ],
 }
 
 
@@ -54,8 +78,19 @@ def write(path: Path, model: Model, metadata: dict[str, Any]) -> None:
     description = model.description
     output_shape = infer_shapes(description.architecture, description.input_shape)[-1]
     graph = build_graph(input_steps(model) + network_steps(model), output_shape)
-    exported = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="digits")
-    helper.set_model_props(exported, {key: value if isinstance(value, str) else json.dumps(value) for key, value in metadata.items()})
+    exported = helper.make_model(
+        graph,
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+        producer_name="digits",
+    )
+    helper.set_model_props(
+        exported,
+        {
+            key: value if isinstance(value, str) else json.dumps(value)
+            for key, value in metadata.items()
+        },
+    )
     onnx.checker.check_model(exported, full_check=True)
     onnx.save(exported, path)
 
@@ -70,7 +105,11 @@ def input_steps(model: Model) -> list[tuple[str, Step]]:
     kept = kept_pixels(model.description.pixels, preprocessing)
     if kept is None:
         return [*steps, ("channel", ("Unsqueeze", {"axes": np.array([1])}, {}))]
-    return [*steps, ("flatten", ("Flatten", {}, {})), ("kept", ("Gather", {"pixels": np.array(kept)}, {"axis": 1}))]
+    return [
+        *steps,
+        ("flatten", ("Flatten", {}, {})),
+        ("kept", ("Gather", {"pixels": np.array(kept)}, {"axis": 1})),
+    ]
 
 
 def network_steps(model: Model) -> list[tuple[str, Step]]:
@@ -91,8 +130,13 @@ def build_graph(steps: list[tuple[str, Step]], output_shape: Shape) -> onnx.Grap
     for number, (name, (operator, of_step, attributes)) in enumerate(steps, start=1):
         y = "logits" if number == len(steps) else f"{name}.{operator}"
         names = [f"{name}.{role}" for role in of_step]
-        arrays += [numpy_helper.from_array(np.ascontiguousarray(array), f"{name}.{role}") for role, array in of_step.items()]
-        nodes.append(helper.make_node(operator, [x, *names], [y], name=f"{name}.{operator}", **attributes))
+        arrays += [
+            numpy_helper.from_array(np.ascontiguousarray(array), f"{name}.{role}")
+            for role, array in of_step.items()
+        ]
+        nodes.append(
+            helper.make_node(operator, [x, *names], [y], name=f"{name}.{operator}", **attributes)
+        )
         x = y
     images = helper.make_tensor_value_info("images", TensorProto.FLOAT, ["n", 28, 28])
     logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", *output_shape])

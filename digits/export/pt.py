@@ -1,10 +1,13 @@
-"""--to pt: a TorchScript program, for torch.jit.load in Python and torch::jit::load in C++. Contract: digits/commands/export.py.
+"""--to pt: a TorchScript program, for torch.jit.load in Python and torch::jit::load in C++.
+Contract: digits/commands/export.py.
 
-PyTorch means torch.export to follow TorchScript, but torch.export.load unpickles any object that a file names (seen in 2.13), and so runs
-what it says; torch.jit.load builds tensors and the program's own types, and refuses all else.
+PyTorch means torch.export to follow TorchScript, but torch.export.load unpickles any object that a
+file names (seen in 2.13), and so runs what it says; torch.jit.load builds tensors and the program's
+own types, and refuses all else.
 
-The module loaded has the network's parameters under their names in an nn.Sequential, "network.0.weight", and can be trained on.
-What `describe` returned is the extra file "metadata.json": torch.jit.load(path, _extra_files=files), with files = {"metadata.json": ""}.
+The module loaded has the network's parameters under their names in an nn.Sequential,
+"network.0.weight", and can be trained on. What `describe` returned is the extra file
+"metadata.json": torch.jit.load(path, _extra_files=files), with files = {"metadata.json": ""}.
 """
 
 import json
@@ -22,9 +25,13 @@ from digits.preprocessing.apply import Preprocessing
 
 
 class FromRaw(nn.Module):
-    """A network behind what its images go through first: raw images (n, 28, 28) to logits (n, n_classes)."""
+    """A network behind what its images go through first: raw images (n, 28, 28) to logits (n,
+    n_classes).
+    """
 
-    def __init__(self, network: nn.Sequential, preprocessing: Preprocessing, kept: list[int] | None):
+    def __init__(
+        self, network: nn.Sequential, preprocessing: Preprocessing, kept: list[int] | None
+    ):
         super().__init__()
         self.mean, self.std = preprocessing.mean, preprocessing.std
         self.pixels = None if kept is None else nn.Buffer(torch.tensor(kept))
@@ -39,10 +46,15 @@ class FromRaw(nn.Module):
 def write(path: Path, model: Model, metadata: dict[str, Any]) -> None:
     description = model.description
     network = backend_torch.build(description.architecture, model.weights, description.input_shape)
-    raw = FromRaw(network, description.preprocessing, kept_pixels(description.pixels, description.preprocessing)).eval()
+    raw = FromRaw(
+        network,
+        description.preprocessing,
+        kept_pixels(description.pixels, description.preprocessing),
+    ).eval()
     with_paths = path.with_suffix(".with_paths.pt")
     torch.jit.script(raw).save(with_paths, _extra_files={"metadata.json": json.dumps(metadata)})
-    # The debug records hold the source's place on this machine. Nothing but the text of an error needs them.
+    # The debug records hold the source's place on this machine. Nothing but the text of an error
+    # needs them.
     with ZipFile(with_paths) as source, ZipFile(path, "w") as target:
         for entry in source.infolist():
             if not entry.filename.endswith(".debug_pkl"):

@@ -1,12 +1,14 @@
-"""An architecture is a list of layers, written as data in params.yaml: parse it, check it, infer shapes, count parameters.
+"""An architecture is a list of layers, written as data in params.yaml: parse it, check it, infer
+shapes, count parameters.
 
-A shape is that of one sample: (height, width, channels) for images, (n,) for flat vectors. The last layer gives the logits.
-Weights have one layout, which every back end starts from and returns to: a dict of float32 arrays by name ("0_conv.W"), in the order of
-the layers, with dense W (n_in, n_out), conv W (kernel_size, kernel_size, n_in, n_out), b (n_out,), and batch_norm gamma, beta, mean and
+A shape is that of one sample: (height, width, channels) for images, (n,) for flat vectors. The last
+layer gives the logits. Weights have one layout, which every back end starts from and returns to: a
+dict of float32 arrays by name ("0_conv.W"), in the order of the layers, with dense W (n_in, n_out),
+conv W (kernel_size, kernel_size, n_in, n_out), b (n_out,), and batch_norm gamma, beta, mean and
 variance (channels,). Flat vectors are in the order height, width, channels.
 
-Each class below is a layer type. What a layer computes stands in `digits/scratch/layers.py`; how each framework builds it, in the
-table LAYERS of its back end.
+Each class below is a layer type. What a layer computes stands in `digits/scratch/layers.py`; how
+each framework builds it, in the table LAYERS of its back end.
 """
 
 from math import prod
@@ -39,7 +41,9 @@ class Layer(Section):
         return item[cls.type] if isinstance(item, dict) and list(item) == [cls.type] else item
 
     def output_shape(self, shape: Shape) -> Shape:
-        """Return the shape of the output for an input of `shape`; raise ShapeError where it does not fit."""
+        """Return the shape of the output for an input of `shape`; raise ShapeError where it does
+        not fit.
+        """
         return shape
 
     def weight_shapes(self, shape: Shape) -> dict[str, Shape]:
@@ -53,7 +57,9 @@ class Layer(Section):
 
 
 class Conv(Layer):
-    """Cross-correlation with `filters` kernels over all channels; "same" pads with zeros to keep height and width."""
+    """Cross-correlation with `filters` kernels over all channels; "same" pads with zeros to keep
+    height and width.
+    """
 
     type = "conv"
     filters: PositiveInt
@@ -65,14 +71,25 @@ class Conv(Layer):
         height, width, _ = check_image(self, shape)
         if self.padding == "same":
             if self.stride != 1:
-                raise ShapeError(f"conv padding 'same' needs stride 1, not {self.stride}; use padding: valid")
+                raise ShapeError(
+                    f"conv padding 'same' needs stride 1, not {self.stride}; use padding: valid"
+                )
             return height, width, self.filters
         if self.kernel_size > min(height, width):
-            raise ShapeError(f"conv kernel_size {self.kernel_size} is larger than its {height} x {width} input")
-        return (height - self.kernel_size) // self.stride + 1, (width - self.kernel_size) // self.stride + 1, self.filters
+            raise ShapeError(
+                f"conv kernel_size {self.kernel_size} is larger than its {height} x {width} input"
+            )
+        return (
+            (height - self.kernel_size) // self.stride + 1,
+            (width - self.kernel_size) // self.stride + 1,
+            self.filters,
+        )
 
     def weight_shapes(self, shape: Shape) -> dict[str, Shape]:
-        return {"W": (self.kernel_size, self.kernel_size, shape[2], self.filters), "b": (self.filters,)}
+        return {
+            "W": (self.kernel_size, self.kernel_size, shape[2], self.filters),
+            "b": (self.filters,),
+        }
 
 
 class MaxPool(Layer):
@@ -84,9 +101,15 @@ class MaxPool(Layer):
     def output_shape(self, shape: Shape) -> Shape:
         height, width, channels = check_image(self, shape)
         if height % self.size or width % self.size:
-            fits = [str(size) for size in range(2, min(height, width) + 1) if not height % size and not width % size]
+            fits = [
+                str(size)
+                for size in range(2, min(height, width) + 1)
+                if not height % size and not width % size
+            ]
             advice = f"use one of: {', '.join(fits)}" if fits else "no size above 1 does"
-            raise ShapeError(f"max_pool size {self.size} does not divide {height} x {width}; {advice}")
+            raise ShapeError(
+                f"max_pool size {self.size} does not divide {height} x {width}; {advice}"
+            )
         return height // self.size, width // self.size, channels
 
 
@@ -98,7 +121,9 @@ class Dense(Layer):
 
     def output_shape(self, shape: Shape) -> Shape:
         if len(shape) != 1:
-            raise ShapeError(f"dense takes flat vectors, not {format_shape(shape)}; put flatten before it")
+            raise ShapeError(
+                f"dense takes flat vectors, not {format_shape(shape)}; put flatten before it"
+            )
         return (self.units,)
 
     def weight_shapes(self, shape: Shape) -> dict[str, Shape]:
@@ -134,7 +159,9 @@ class Dropout(Layer):
 
 
 class BatchNorm(Layer):
-    """Each channel less its mean, over its standard deviation, times gamma, plus beta: of the batch in training, else running ones."""
+    """Each channel less its mean, over its standard deviation, times gamma, plus beta: of the batch
+    in training, else running ones.
+    """
 
     type = "batch_norm"
 
@@ -147,7 +174,9 @@ STATE = ("mean", "variance")
 
 
 def layer_name(item: Any) -> Any:
-    """Return the layer type that an item of params.yaml names: "relu", or {"conv": {"filters": 32, "kernel_size": 3}}."""
+    """Return the layer type that an item of params.yaml names: "relu", or {"conv": {"filters": 32,
+    "kernel_size": 3}}.
+    """
     if isinstance(item, Layer):
         return item.type
     return next(iter(item)) if isinstance(item, dict) and len(item) == 1 else str(item)
@@ -165,11 +194,15 @@ AnyLayer = Annotated[
     Discriminator(layer_name),
 ]
 Architecture = Annotated[list[AnyLayer], Field(min_length=1)]
-LAYER_TYPES = {cls.type: cls for cls in (Conv, MaxPool, Dense, Relu, Sigmoid, Flatten, Dropout, BatchNorm)}
+LAYER_TYPES = {
+    cls.type: cls for cls in (Conv, MaxPool, Dense, Relu, Sigmoid, Flatten, Dropout, BatchNorm)
+}
 
 
 def infer_shapes(architecture: Architecture, input_shape: Shape) -> list[Shape]:
-    """Return the input shape of each layer and, last, the shape of the output; ShapeError says which layer does not fit."""
+    """Return the input shape of each layer and, last, the shape of the output; ShapeError says
+    which layer does not fit.
+    """
     shapes = [input_shape]
     for index, layer in enumerate(architecture):
         try:
@@ -180,7 +213,9 @@ def infer_shapes(architecture: Architecture, input_shape: Shape) -> list[Shape]:
 
 
 def weight_shapes(architecture: Architecture, input_shape: Shape) -> dict[str, Shape]:
-    """Return the shape of every array of weights, named by layer and role ("0_conv.W"), in the order of the layers."""
+    """Return the shape of every array of weights, named by layer and role ("0_conv.W"), in the
+    order of the layers.
+    """
     shapes = infer_shapes(architecture, input_shape)
     return {
         f"{index}_{layer.type}.{role}": shape
@@ -191,24 +226,33 @@ def weight_shapes(architecture: Architecture, input_shape: Shape) -> dict[str, S
 
 def count_parameters(architecture: Architecture, input_shape: Shape) -> int:
     """Return how many numbers the gradient moves."""
-    return sum(prod(shape) for name, shape in weight_shapes(architecture, input_shape).items() if name.split(".")[1] not in STATE)
+    return sum(
+        prod(shape)
+        for name, shape in weight_shapes(architecture, input_shape).items()
+        if name.split(".")[1] not in STATE
+    )
 
 
 def count_multiplications(architecture: Architecture, input_shape: Shape) -> list[int]:
-    """Return the multiplications of one sample's plain forward pass, for each layer that has a W, in their order."""
+    """Return the multiplications of one sample's plain forward pass, for each layer that has a W,
+    in their order.
+    """
     shapes = infer_shapes(architecture, input_shape)
     counts = []
     for index, layer in enumerate(architecture):
         if "W" in (roles := layer.weight_shapes(shapes[index])):
             places = shapes[index + 1][:-1]
-            counts.append(prod(roles["W"]) * prod(places))  # each value of W serves at each place of the output
+            # Each value of W serves at each place of the output.
+            counts.append(prod(roles["W"]) * prod(places))
     return counts
 
 
 def check_image(layer: Layer, shape: Shape) -> Shape:
     """Return `shape` where it is (height, width, channels); raise ShapeError otherwise."""
     if len(shape) != 3:
-        raise ShapeError(f"{layer.type} takes images, not {format_shape(shape)}; put it before flatten, and use pixels: all")
+        raise ShapeError(
+            f"{layer.type} takes images, not {format_shape(shape)}; put it before flatten, and use pixels: all"
+        )
     return shape
 
 

@@ -1,4 +1,5 @@
-"""Which pieces of ink are the digit: strokes may be broken, but two glyphs are not one, and specks and lines are none.
+"""Which pieces of ink are the digit: strokes may be broken, but two glyphs are not one, and specks
+and lines are none.
 
 Maps of ink are bool (height, width). A piece is what hangs together, over corners too.
 """
@@ -36,13 +37,20 @@ class Piece(NamedTuple):
         return max(self.height, self.width)
 
     def touches_rim(self, shape: tuple[int, ...]) -> bool:
-        return self.rows.start == 0 or self.columns.start == 0 or self.rows.stop == shape[0] or self.columns.stop == shape[1]
+        return (
+            self.rows.start == 0
+            or self.columns.start == 0
+            or self.rows.stop == shape[0]
+            or self.columns.stop == shape[1]
+        )
 
 
 def pieces_of_one_digit(is_ink: np.ndarray) -> np.ndarray:
     """Return where the digit is; raise InputError where there is none, or more than one."""
     labels, _ = ndimage.label(is_ink, np.ones((3, 3)))
-    pieces = [Piece(label, *place) for label, place in enumerate(ndimage.find_objects(labels), start=1)]
+    pieces = [
+        Piece(label, *place) for label, place in enumerate(ndimage.find_objects(labels), start=1)
+    ]
     pieces = without_rim(pieces, is_ink.shape)
     main = max(pieces, key=lambda piece: piece.side, default=None)
     if main is None or main.side < MIN_SIDE * max(is_ink.shape):
@@ -54,7 +62,9 @@ def pieces_of_one_digit(is_ink: np.ndarray) -> np.ndarray:
     if groups > 1:
         raise InputError(f"has {groups} separate glyphs; expected one digit")
     near = ndimage.distance_transform_edt(labels != main.label) <= FAR * main.side
-    is_digit = np.isin(labels, [piece.label for piece in pieces if near[labels == piece.label].any()])
+    is_digit = np.isin(
+        labels, [piece.label for piece in pieces if near[labels == piece.label].any()]
+    )
     rows, columns = (np.flatnonzero(is_digit.any(axis=axis)) for axis in (1, 0))
     if np.ptp(columns) + 1 > MAX_ASPECT * (np.ptp(rows) + 1):
         raise InputError("has ink much wider than high; expected one digit")
@@ -62,9 +72,11 @@ def pieces_of_one_digit(is_ink: np.ndarray) -> np.ndarray:
 
 
 def without_rim(pieces: list[Piece], shape: tuple[int, ...]) -> list[Piece]:
-    """Return the pieces without what reaches in from outside: a ruled line, the table's edge, half of a neighbouring glyph.
+    """Return the pieces without what reaches in from outside: a ruled line, the table's edge, half
+    of a neighbouring glyph.
 
-    What touches the picture's rim is that if there is something within, of at least a tenth of the picture, that it does not overlap.
+    What touches the picture's rim is that if there is something within, of at least a tenth of the
+    picture, that it does not overlap.
     """
     within = [piece for piece in pieces if not piece.touches_rim(shape)]
     main = max(within, key=lambda piece: piece.side, default=None)
@@ -75,10 +87,15 @@ def without_rim(pieces: list[Piece], shape: tuple[int, ...]) -> list[Piece]:
 
 def overlap(a: Piece, b: Piece) -> bool:
     """Return whether the boxes around two pieces overlap."""
-    return all(mine.start < its.stop and its.start < mine.stop for mine, its in ((a.rows, b.rows), (a.columns, b.columns)))
+    return all(
+        mine.start < its.stop and its.start < mine.stop
+        for mine, its in ((a.rows, b.rows), (a.columns, b.columns))
+    )
 
 
 def group_near(labels: np.ndarray, pieces: list[Piece], gap: float) -> int:
-    """Return into how many groups the pieces fall if those no farther apart than the gap are in one."""
+    """Return into how many groups the pieces fall if those no farther apart than the gap are in
+    one.
+    """
     is_far = ~np.isin(labels, [piece.label for piece in pieces])
     return ndimage.label(ndimage.distance_transform_edt(is_far) <= gap / 2)[1]

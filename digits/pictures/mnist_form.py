@@ -1,7 +1,8 @@
 """MNIST's form: a digit as the data set has it, from any picture of one.
 
-As http://yann.lecun.com/exdb/mnist/ describes it: scaled to fit a box of 20 x 20 pixels, aspect kept, with grey edges, and placed in a field
-of 28 x 28 by its centre of mass. Ink maps are float32 (height, width) from 0, paper, to 1, ink.
+As http://yann.lecun.com/exdb/mnist/ describes it: scaled to fit a box of 20 x 20 pixels, aspect
+kept, with grey edges, and placed in a field of 28 x 28 by its centre of mass. Ink maps are float32
+(height, width) from 0, paper, to 1, ink.
 """
 
 import numpy as np
@@ -16,15 +17,17 @@ from digits.pictures.sheet import without_table
 
 FIELD, BOX = 28, 20
 WORKING_SIDE = 600  # pixels: the longer side of the picture in which the ink is looked for
-# Pixels of the box. In MNIST's test set, ink over length of the stroke is 1.7 to 4.4 in nine images of ten.
+# Pixels of the box. In MNIST's test set, ink over length of the stroke is 1.7 to 4.4 in nine images
+# of ten.
 MIN_STROKE = 2.0
 
 
 def to_mnist_form(picture: Image.Image) -> np.ndarray:
     """Return the digit in an RGB picture as uint8 (28, 28), 0 paper and 255 ink, in MNIST's form.
 
-    The picture may be of any size, the digit dark on light or light on dark, in any place, with any margin, in uneven light.
-    Raises InputError, whose text tells what the picture is, where no ink is found or more than one digit.
+    The picture may be of any size, the digit dark on light or light on dark, in any place, with any
+    margin, in uneven light. Raises InputError, whose text tells what the picture is, where no ink
+    is found or more than one digit.
     """
     ink, is_ink = find_ink(without_table(working_size(picture)))
     is_digit = pieces_of_one_digit(is_ink)
@@ -39,12 +42,21 @@ def working_size(picture: Image.Image) -> np.ndarray:
     scale = WORKING_SIDE / max(picture.size)
     width, height = (round(scale * side) for side in picture.size)
     if min(width, height) < BOX:
-        raise InputError(f"is a strip of {picture.width:,} x {picture.height:,} pixels; expected a picture of a digit")
-    return np.asarray(picture.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=3), np.float32) / 255
+        raise InputError(
+            f"is a strip of {picture.width:,} x {picture.height:,} pixels; expected a picture of a digit"
+        )
+    return (
+        np.asarray(
+            picture.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=3), np.float32
+        )
+        / 255
+    )
 
 
 def thicken(ink: np.ndarray, is_ink: np.ndarray) -> np.ndarray:
-    """Return the ink with strokes no thinner than MIN_STROKE once they are in the box: a fine pen's would be too pale to be seen there."""
+    """Return the ink with strokes no thinner than MIN_STROKE once they are in the box: a fine pen's
+    would be too pale to be seen there.
+    """
     width = is_ink.sum() / max(1, int(skeletonize(is_ink).sum()))
     missing = MIN_STROKE * max(ink.shape) / BOX - width
     if missing < 1:
@@ -55,7 +67,9 @@ def thicken(ink: np.ndarray, is_ink: np.ndarray) -> np.ndarray:
 
 
 def fit_in_box(ink: np.ndarray) -> np.ndarray:
-    """Return the ink scaled so that its longer side is that of the box, aspect kept, each pixel the mean of what it covers."""
+    """Return the ink scaled so that its longer side is that of the box, aspect kept, each pixel the
+    mean of what it covers.
+    """
     height, width = ink.shape
     scale = BOX / max(height, width)
     size = max(1, round(scale * width)), max(1, round(scale * height))
@@ -64,10 +78,14 @@ def fit_in_box(ink: np.ndarray) -> np.ndarray:
 
 
 def place_in_field(ink: np.ndarray) -> np.ndarray:
-    """Return uint8 (28, 28) with the ink moved by whole pixels so that its centre of mass is nearest pixel (14, 14), as in MNIST."""
+    """Return uint8 (28, 28) with the ink moved by whole pixels so that its centre of mass is
+    nearest pixel (14, 14), as in MNIST.
+    """
     height, width = ink.shape
     y, x = ndimage.center_of_mass(ink)
-    top, left = np.clip(np.rint([FIELD / 2 - y, FIELD / 2 - x]), 0, [FIELD - height, FIELD - width]).astype(int)
+    top, left = np.clip(
+        np.rint([FIELD / 2 - y, FIELD / 2 - x]), 0, [FIELD - height, FIELD - width]
+    ).astype(int)
     field = np.zeros((FIELD, FIELD), np.uint8)
     field[top : top + height, left : left + width] = np.rint(255 * ink)
     return field

@@ -46,11 +46,16 @@ def render_report(
 ) -> str:
     """Return the page.
 
-    `table` is that of `results_table`, `pairs` that of `compare_pairs`; models and recipes are by the run's name, `figures` the PNG files by
-    name, and images the raw test images, uint8 (n, 28, 28).
+    `table` is that of `results_table`, `pairs` that of `compare_pairs`; models and recipes are by
+    the run's name, `figures` the PNG files by name, and images the raw test images, uint8 (n, 28,
+    28).
     """
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters |= {"p_value": format_p_value}
     first = next(iter(models.values())).description.preprocessing
@@ -59,7 +64,11 @@ def render_report(
         colours=COLOURS,
         board=board_rows(table),
         columns=list(leaderboard(table)),
-        same_architecture=[pair for pair in pairs.to_dict("records") if pair["same_architecture"] and not same_framework(pair)],
+        same_architecture=[
+            pair
+            for pair in pairs.to_dict("records")
+            if pair["same_architecture"] and not same_framework(pair)
+        ],
         figures=[(name, CAPTIONS[name], png_uri(figures[name])) for name in CAPTIONS],
         mistakes=mistakes(results, images, class_names),
         n_mistaken=int(np.any([~result.is_right for result in results], axis=0).sum()),
@@ -67,11 +76,20 @@ def render_report(
         frameworks=list(dict.fromkeys(result.framework for result in results)),
         runs=[result.name for result in results],
         preprocessing=first,
-        architectures={result.architecture: describe_layers(models[result.name]) for result in results},
-        recipes={name: ", ".join(f"{key} {value}" for key, value in recipe.items()) for name, recipe in recipes.items()},
+        architectures={
+            result.architecture: describe_layers(models[result.name]) for result in results
+        },
+        recipes={
+            name: ", ".join(f"{key} {value}" for key, value in recipe.items())
+            for name, recipe in recipes.items()
+        },
         machine=results[0].times,
-        libraries=sorted({result.times["library"] + on_device(result.times["device"]) for result in results}),
-        packages=dict(sorted({pair for result in results for pair in result.times["packages"].items()})),
+        libraries=sorted(
+            {result.times["library"] + on_device(result.times["device"]) for result in results}
+        ),
+        packages=dict(
+            sorted({pair for result in results for pair in result.times["packages"].items()})
+        ),
         data_digests=sorted({result.times["data_sha256"] for result in results}),
     )
 
@@ -85,21 +103,44 @@ def on_device(device: str) -> str:
 
 
 def board_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return for each run its framework and its cells of the leaderboard: as text, and as a value to sort by."""
+    """Return for each run its framework and its cells of the leaderboard: as text, and as a value
+    to sort by.
+    """
     shown = leaderboard(table)
-    keys = ["framework", "run", "accuracy", "errors", "alike", "log_loss", "expected_calibration_error", "parameters", "train_seconds"]
+    keys = [
+        "framework",
+        "run",
+        "accuracy",
+        "errors",
+        "alike",
+        "log_loss",
+        "expected_calibration_error",
+        "parameters",
+        "train_seconds",
+    ]
     values = table[[*keys, "peak_memory_bytes"]].to_numpy()
     return [
         {"framework": framework, "cells": list(zip(texts, sort_by, strict=True))}
-        for framework, texts, sort_by in zip(table["framework"], shown.to_numpy(), values, strict=True)
+        for framework, texts, sort_by in zip(
+            table["framework"], shown.to_numpy(), values, strict=True
+        )
     ]
 
 
-def mistakes(results: list[RunResult], images: np.ndarray, class_names: list[str]) -> list[dict[str, Any]]:
-    """Return the test images that some run misclassified, those that most did first: image, truth, and each run's answer and confidence."""
+def mistakes(
+    results: list[RunResult], images: np.ndarray, class_names: list[str]
+) -> list[dict[str, Any]]:
+    """Return the test images that some run misclassified, those that most did first: image, truth,
+    and each run's answer and confidence.
+    """
     n_wrong = np.sum([~result.is_right for result in results], axis=0)
-    samples = np.argsort(-n_wrong, kind="stable")[: min((n_wrong > 0).sum(), N_MISTAKES_SHOWN, N_ANSWERS_SHOWN // len(results))]
-    answers = [(result.framework, result.name, result.predictions, result.confidence, result.is_right) for result in results]
+    samples = np.argsort(-n_wrong, kind="stable")[
+        : min((n_wrong > 0).sum(), N_MISTAKES_SHOWN, N_ANSWERS_SHOWN // len(results))
+    ]
+    answers = [
+        (result.framework, result.name, result.predictions, result.confidence, result.is_right)
+        for result in results
+    ]
     return [
         {
             "sample": int(sample),
@@ -107,7 +148,13 @@ def mistakes(results: list[RunResult], images: np.ndarray, class_names: list[str
             "truth": class_names[results[0].labels[sample]],
             "n_wrong": int(n_wrong[sample]),
             "answers": [
-                (framework, name, class_names[predictions[sample]], f"{100 * confidence[sample]:.1f}", bool(is_right[sample]))
+                (
+                    framework,
+                    name,
+                    class_names[predictions[sample]],
+                    f"{100 * confidence[sample]:.1f}",
+                    bool(is_right[sample]),
+                )
                 for framework, name, predictions, confidence, is_right in answers
             ],
         }

@@ -26,9 +26,11 @@ TITLES = {
 
 @dataclass(frozen=True, eq=False)
 class RunResult:
-    """One run: its metrics, its history by epoch and split, its times, and what it made of the test set.
+    """One run: its metrics, its history by epoch and split, its times, and what it made of the test
+    set.
 
-    What follows from the probabilities is worked out once: with many runs it is looked at thousands of times.
+    What follows from the probabilities is worked out once: with many runs it is looked at thousands
+    of times.
     """
 
     framework: str
@@ -70,7 +72,11 @@ class RunResult:
 
 def load_results(params: Params, root: Path = Path()) -> list[RunResult]:
     """Return the record of every run of params.yaml; raise InputError where a file is missing."""
-    return [load_result(params, framework, run, root) for framework in FRAMEWORKS for run in params.runs(framework)]
+    return [
+        load_result(params, framework, run, root)
+        for framework in FRAMEWORKS
+        for run in params.runs(framework)
+    ]
 
 
 def load_result(params: Params, framework: str, run: str, root: Path) -> RunResult:

@@ -1,8 +1,9 @@
 """Layers: what each computes, and how the gradient of the loss L comes back through it.
 
-forward(x, generator) returns y and whatever backward will need of x; a generator is given in training only. backward(d_y, saved, gradients)
-returns d_x and writes the gradients of the layer's parameters into the arrays gradients["W"] and gradients["b"]. Layers keep nothing between
-the two calls, so several threads may use one. Parameters W and b are attributes that the network sets.
+forward(x, generator) returns y and whatever backward will need of x; a generator is given in
+training only. backward(d_y, saved, gradients) returns d_x and writes the gradients of the layer's
+parameters into the arrays gradients["W"] and gradients["b"]. Layers keep nothing between the two
+calls, so several threads may use one. Parameters W and b are attributes that the network sets.
 """
 
 from typing import Any
@@ -12,7 +13,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 Gradients = dict[str, np.ndarray]
 
-# Images that one product of the convolution takes together: few enough for their windows to stay in the processor's cache.
+# Images that one product of the convolution takes together: few enough for their windows to stay in
+# the processor's cache.
 BLOCK = 8
 
 
@@ -21,12 +23,18 @@ class Layer:
 
     W: np.ndarray
     b: np.ndarray
-    places_a_value = 1  # that go into one value of the output; more where pooling is part of the layer
+    # That go into one value of the output; more where pooling is part of the layer.
+    places_a_value = 1
     differs_in_training = False  # whether forward looks at the generator
-    couples_samples = False  # whether a sample's output depends on the others in the batch, which then cannot be cut into shards
-    needs_d_x = True  # the first layer with parameters does not: nobody asks for the gradient of the images
+    # Whether a sample's output depends on the others in the batch, which then cannot be cut into
+    # shards.
+    couples_samples = False
+    # The first layer with parameters does not: nobody asks for the gradient of the images.
+    needs_d_x = True
 
-    def forward(self, x: np.ndarray, generator: np.random.Generator | None) -> tuple[np.ndarray, Any]:
+    def forward(
+        self, x: np.ndarray, generator: np.random.Generator | None
+    ) -> tuple[np.ndarray, Any]:
         raise NotImplementedError
 
     def backward(self, d_y: np.ndarray, saved: Any, gradients: Gradients) -> np.ndarray | None:
@@ -47,10 +55,12 @@ class Dense(Layer):
 
 
 class Conv(Layer):
-    """y_nijf = sum_abc x_n,i+a,j+b,c W_abcf + b_f: each output pixel is the product of the window at its place with each kernel.
+    """y_nijf = sum_abc x_n,i+a,j+b,c W_abcf + b_f: each output pixel is the product of the window
+    at its place with each kernel.
 
-    x (n, height, width, channels), W (size, size, channels, filters), b (filters,). Laid out as rows ("im2col"), the windows turn the
-    sum into one matrix product: y = windows(x) W + b, with windows (n * out_height * out_width, size * size * channels).
+    x (n, height, width, channels), W (size, size, channels, filters), b (filters,). Laid out as
+    rows ("im2col"), the windows turn the sum into one matrix product: y = windows(x) W + b, with
+    windows (n * out_height * out_width, size * size * channels).
     """
 
     def __init__(self, stride: int = 1, padding: str = "same"):
@@ -60,14 +70,19 @@ class Conv(Layer):
         size, filters = len(self.W), self.W.shape[-1]
         x = pad(x, size) if self.padding == "same" else x
         kernels = self.W.reshape(-1, filters)
-        y = [windows(x[i : i + BLOCK], size, self.stride).reshape(-1, len(kernels)) @ kernels for i in range(0, len(x), BLOCK)]
+        y = [
+            windows(x[i : i + BLOCK], size, self.stride).reshape(-1, len(kernels)) @ kernels
+            for i in range(0, len(x), BLOCK)
+        ]
         height, width = ((length - size) // self.stride + 1 for length in x.shape[1:3])
         return np.concatenate(y).reshape(len(x), height, width, filters) + self.b, x
 
     def backward(self, d_y, x, gradients):
-        """As in a dense layer on windows: d_W = windows(x)^T d_y, d_b = sum d_y, d_windows = d_y W^T.
+        """As in a dense layer on windows: d_W = windows(x)^T d_y, d_b = sum d_y, d_windows = d_y
+        W^T.
 
-        A pixel is in several windows, so its gradient is the sum over those: d_x_n,i+a,j+b,c += d_windows_nij,abc.
+        A pixel is in several windows, so its gradient is the sum over those: d_x_n,i+a,j+b,c +=
+        d_windows_nij,abc.
         """
         size, filters = len(self.W), self.W.shape[-1]
         kernels = self.W.reshape(-1, filters)
@@ -96,7 +111,9 @@ class Conv(Layer):
 
 
 class MaxPool(Layer):
-    """y_nijc = max over a, b of x_n,(size i + a),(size j + b),c: the largest value of each window, windows side by side."""
+    """y_nijc = max over a, b of x_n,(size i + a),(size j + b),c: the largest value of each window,
+    windows side by side.
+    """
 
     def __init__(self, size: int):
         self.size = size
@@ -108,7 +125,9 @@ class MaxPool(Layer):
         return y, (x, y)
 
     def backward(self, d_y, saved, gradients):
-        """Only the maximum moves y, so it gets all of d_y. Of equal ones, which MNIST's paper has everywhere, the first one does."""
+        """Only the maximum moves y, so it gets all of d_y. Of equal ones, which MNIST's paper has
+        everywhere, the first one does.
+        """
         x, y = saved
         d_x = np.empty_like(x)
         free = np.ones(y.shape, bool)
@@ -119,15 +138,19 @@ class MaxPool(Layer):
         return d_x
 
     def corner(self, x: np.ndarray, a: int, b: int) -> np.ndarray:
-        """Return a view of the pixels in row a and column b of every window, (n, height / size, width / size, channels)."""
+        """Return a view of the pixels in row a and column b of every window, (n, height / size,
+        width / size, channels).
+        """
         return x[:, a :: self.size, b :: self.size]
 
 
 class BatchNorm(Layer):
-    """y = gamma h + beta with h = (x - mean) / sqrt(variance + epsilon): each channel with the same mean and spread, whatever came before.
+    """y = gamma h + beta with h = (x - mean) / sqrt(variance + epsilon): each channel with the same
+    mean and spread, whatever came before.
 
-    In training mean and variance are the batch's, and the running ones move towards them: mean <- momentum mean + (1 - momentum) that of the
-    batch. Otherwise they are the running ones, so that an image is classified the same in any company (Ioffe and Szegedy, 2015).
+    In training mean and variance are the batch's, and the running ones move towards them: mean <-
+    momentum mean + (1 - momentum) that of the batch. Otherwise they are the running ones, so that
+    an image is classified the same in any company (Ioffe and Szegedy, 2015).
     """
 
     differs_in_training = True
@@ -136,7 +159,12 @@ class BatchNorm(Layer):
     beta: np.ndarray
 
     def __init__(self, mean: np.ndarray, variance: np.ndarray, momentum: float, epsilon: float):
-        self.mean, self.variance, self.momentum, self.epsilon = mean.copy(), variance.copy(), momentum, epsilon
+        self.mean, self.variance, self.momentum, self.epsilon = (
+            mean.copy(),
+            variance.copy(),
+            momentum,
+            epsilon,
+        )
 
     def forward(self, x, generator):
         mean, variance = self.mean, self.variance
@@ -150,10 +178,12 @@ class BatchNorm(Layer):
         return self.gamma * h + self.beta, (h, deviation)
 
     def backward(self, d_y, saved, gradients):
-        """d_beta = sum d_y, d_gamma = sum d_y h, over all samples of a channel. x moves h directly, and through mean and variance.
+        """d_beta = sum d_y, d_gamma = sum d_y h, over all samples of a channel. x moves h directly,
+        and through mean and variance.
 
-        d_h = gamma d_y. The way through the mean takes from each d_h their mean; the way through the variance takes h times mean(d_h h), for
-        the variance is the mean square of x - mean. So d_x = gamma / deviation (d_y - mean(d_y) - h mean(d_y h)).
+        d_h = gamma d_y. The way through the mean takes from each d_h their mean; the way through
+        the variance takes h times mean(d_h h), for the variance is the mean square of x - mean. So
+        d_x = gamma / deviation (d_y - mean(d_y) - h mean(d_y h)).
         """
         h, deviation = saved
         axes = tuple(range(d_y.ndim - 1))
@@ -198,7 +228,9 @@ class Flatten(Layer):
 
 
 class Dropout(Layer):
-    """In training y = x m / (1 - rate), where each m is 0 with probability `rate` and else 1; y has x's mean. Otherwise y = x."""
+    """In training y = x m / (1 - rate), where each m is 0 with probability `rate` and else 1; y has
+    x's mean. Otherwise y = x.
+    """
 
     differs_in_training = True
 
@@ -208,7 +240,9 @@ class Dropout(Layer):
     def forward(self, x, generator):
         if generator is None:
             return x, None
-        scale = (generator.random(x.shape, dtype=np.float32) >= self.rate) / x.dtype.type(1 - self.rate)
+        scale = (generator.random(x.shape, dtype=np.float32) >= self.rate) / x.dtype.type(
+            1 - self.rate
+        )
         return x * scale, scale
 
     def backward(self, d_y, scale, gradients):
@@ -217,11 +251,15 @@ class Dropout(Layer):
 
 def windows(x: np.ndarray, size: int, stride: int = 1) -> np.ndarray:
     """Return the size x size windows of images as a view, (n, rows, columns, size, size, channels)."""
-    return sliding_window_view(x, (size, size), axis=(1, 2))[:, ::stride, ::stride].transpose(0, 1, 2, 4, 5, 3)
+    return sliding_window_view(x, (size, size), axis=(1, 2))[:, ::stride, ::stride].transpose(
+        0, 1, 2, 4, 5, 3
+    )
 
 
 def pad(x: np.ndarray, size: int) -> np.ndarray:
-    """Return images with zeros around them, so that there are as many size x size windows as pixels; the odd zero comes last."""
+    """Return images with zeros around them, so that there are as many size x size windows as
+    pixels; the odd zero comes last.
+    """
     before = (size - 1) // 2
     return np.pad(x, ((0, 0), (before, size - 1 - before), (before, size - 1 - before), (0, 0)))
 
@@ -234,5 +272,7 @@ def unpad(x: np.ndarray, size: int) -> np.ndarray:
 
 
 def column_sums(x: np.ndarray) -> np.ndarray:
-    """Return the sum of each column of x (n, m), as a product with ones: several times as fast as x.sum(axis=0)."""
+    """Return the sum of each column of x (n, m), as a product with ones: several times as fast as
+    x.sum(axis=0).
+    """
     return np.ones(len(x), x.dtype) @ x

@@ -1,4 +1,6 @@
-"""Losses of a classifier. Each takes logits (n, n_classes) and labels (n,), and returns the loss of each sample and its gradient in them."""
+"""Losses of a classifier. Each takes logits (n, n_classes) and labels (n,), and returns the loss of
+each sample and its gradient in them.
+"""
 
 from collections.abc import Callable
 
@@ -14,13 +16,18 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
-def softmax_cross_entropy(logits: np.ndarray, labels: np.ndarray, smoothing: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
-    """Return the loss of each sample, L_i = -log p_i,label(i), (n,), and its gradient in the logits, (n, n_classes).
+def softmax_cross_entropy(
+    logits: np.ndarray, labels: np.ndarray, smoothing: float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the loss of each sample, L_i = -log p_i,label(i), (n,), and its gradient in the
+    logits, (n, n_classes).
 
-    log p_ij = z_ij - log sum_k exp(z_ik), and the derivative of the logarithm in z_ij is p_ij, so dL_i / dz_ij = p_ij - [j = label(i)].
+    log p_ij = z_ij - log sum_k exp(z_ik), and the derivative of the logarithm in z_ij is p_ij, so
+    dL_i / dz_ij = p_ij - [j = label(i)].
 
-    With label smoothing e (Szegedy et al., 2016) the target is not all on the label: t_ij = (1 - e) [j = label(i)] + e / n_classes. Then
-    L_i = -sum_j t_ij log p_ij, which is (1 - e) of the loss above and e of the mean of -log p_ij over the classes, and dL_i / dz_ij = p_ij - t_ij.
+    With label smoothing e (Szegedy et al., 2016) the target is not all on the label: t_ij = (1 - e)
+    [j = label(i)] + e / n_classes. Then L_i = -sum_j t_ij log p_ij, which is (1 - e) of the loss
+    above and e of the mean of -log p_ij over the classes, and dL_i / dz_ij = p_ij - t_ij.
     """
     shifted = logits - logits.max(axis=1, keepdims=True)
     exponentials = np.exp(shifted)
@@ -36,10 +43,12 @@ def softmax_cross_entropy(logits: np.ndarray, labels: np.ndarray, smoothing: flo
 
 
 def sigmoid_cross_entropy(logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return L_i = -sum_j [j = label(i)] log s_ij + [j != label(i)] log(1 - s_ij), with s = sigmoid(z), and its gradient.
+    """Return L_i = -sum_j [j = label(i)] log s_ij + [j != label(i)] log(1 - s_ij), with s =
+    sigmoid(z), and its gradient.
 
-    Each class is a yes or no of its own. -log s = log(1 + exp(-z)) and -log(1 - s) = z + log(1 + exp(-z)), so L_i = sum_j (1 - t_ij) z_ij +
-    log(1 + exp(-z_ij)), with t the one-hot labels, and dL_i / dz_ij = s_ij - t_ij. logaddexp(0, -z) is that logarithm without overflow.
+    Each class is a yes or no of its own. -log s = log(1 + exp(-z)) and -log(1 - s) = z + log(1 +
+    exp(-z)), so L_i = sum_j (1 - t_ij) z_ij + log(1 + exp(-z_ij)), with t the one-hot labels, and
+    dL_i / dz_ij = s_ij - t_ij. logaddexp(0, -z) is that logarithm without overflow.
     """
     rows = np.arange(len(labels))
     d_logits = (1 + np.tanh(logits / 2)) / 2

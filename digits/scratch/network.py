@@ -12,14 +12,23 @@ class Network:
     Each layer's W and b are views of it, so that an optimizer moves all of them in one go.
     """
 
-    def __init__(self, layers: list[Layer], arrays: list[Gradients], loss: Loss = softmax_cross_entropy):
-        """`arrays` holds the initial parameters of each layer by name, an empty mapping where it has none; they are copied."""
+    def __init__(
+        self, layers: list[Layer], arrays: list[Gradients], loss: Loss = softmax_cross_entropy
+    ):
+        """`arrays` holds the initial parameters of each layer by name, an empty mapping where it
+        has none; they are copied.
+        """
         self.layers, self.loss = layers, loss
-        self.shapes = [{role: array.shape for role, array in of_layer.items()} for of_layer in arrays]
-        self.use(np.concatenate([array.ravel() for of_layer in arrays for array in of_layer.values()]))
+        self.shapes = [
+            {role: array.shape for role, array in of_layer.items()} for of_layer in arrays
+        ]
+        self.use(
+            np.concatenate([array.ravel() for of_layer in arrays for array in of_layer.values()])
+        )
         self.differs_in_training = any(layer.differs_in_training for layer in layers)
         self.couples_samples = any(layer.couples_samples for layer in layers)
-        # Nobody asks for the gradient of the images: going back ends at the first layer with parameters.
+        # Nobody asks for the gradient of the images: going back ends at the first layer with
+        # parameters.
         self.first = next(index for index, of_layer in enumerate(arrays) if of_layer)
         layers[self.first].needs_d_x = False
 
@@ -53,12 +62,18 @@ class Network:
         return softmax(self.logits(x))
 
     def gradient(
-        self, x: np.ndarray, labels: np.ndarray, n_batch: int, generator: np.random.Generator | None, gradients: list[Gradients]
+        self,
+        x: np.ndarray,
+        labels: np.ndarray,
+        n_batch: int,
+        generator: np.random.Generator | None,
+        gradients: list[Gradients],
     ) -> tuple[float, int]:
-        """Write the gradient of sum_i L_i / n_batch over some samples of a batch into `gradients`; return the sum, and how many are right.
+        """Write the gradient of sum_i L_i / n_batch over some samples of a batch into `gradients`;
+        return the sum, and how many are right.
 
-        Chain rule: a layer turns the gradient in its output, d_y, into those in its parameters and in its input; the latter is d_y of the
-        layer before.
+        Chain rule: a layer turns the gradient in its output, d_y, into those in its parameters and
+        in its input; the latter is d_y of the layer before.
         """
         saved = []
         for layer in self.layers:
@@ -69,16 +84,28 @@ class Network:
         for index in range(len(self.layers) - 1, self.first - 1, -1):
             d_x = self.layers[index].backward(d_y, saved[index], gradients[index])
             d_y = d_x  # type: ignore[assignment]  # None only after the last
-        return float(losses.sum(dtype=np.float64)) / n_batch, int((x.argmax(axis=1) == labels).sum())
+        return float(losses.sum(dtype=np.float64)) / n_batch, int(
+            (x.argmax(axis=1) == labels).sum()
+        )
 
     def penalty(self, l2: float) -> float:
         """Return l2 / 2 * sum W^2."""
-        return l2 / 2 * sum(float(np.vdot(views["W"], views["W"])) for views in self.views(self.parameters) if "W" in views)
+        return (
+            l2
+            / 2
+            * sum(
+                float(np.vdot(views["W"], views["W"]))
+                for views in self.views(self.parameters)
+                if "W" in views
+            )
+        )
 
     def add_penalty_gradient(self, gradient: np.ndarray, l2: float) -> None:
         """Add l2 W, the gradient of the penalty, to a flat gradient."""
         if l2:
-            for views, parameters in zip(self.views(gradient), self.views(self.parameters), strict=True):
+            for views, parameters in zip(
+                self.views(gradient), self.views(self.parameters), strict=True
+            ):
                 if "W" in views:
                     views["W"] += l2 * parameters["W"]
 

@@ -1,7 +1,8 @@
-"""Augmentation: each epoch sees every training image anew, shifted, turned, scaled, sheared and bent a little, as another hand would write it,
-or flipped, which digits do not bear but clothes do.
+"""Augmentation: each epoch sees every training image anew, shifted, turned, scaled, sheared and
+bent a little, as another hand would write it, or flipped, which digits do not bear but clothes do.
 
-The images that an epoch sees depend on the seed and the epoch alone, and are handed to every back end: all frameworks see the same.
+The images that an epoch sees depend on the seed and the epoch alone, and are handed to every back
+end: all frameworks see the same.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -17,12 +18,20 @@ BATCH = 250  # images at a time: what is computed for them stays in a core's cac
 
 
 def augment(
-    images: np.ndarray, options: Augmentation, paper: float, seed: int, epoch: int, threads: int, out: np.ndarray | None = None
+    images: np.ndarray,
+    options: Augmentation,
+    paper: float,
+    seed: int,
+    epoch: int,
+    threads: int,
+    out: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Return distorted copies of images, float32 (n, 28, 28), whose empty pixels have the value `paper`; in the array `out` where it is given.
+    """Return distorted copies of images, float32 (n, 28, 28), whose empty pixels have the value
+    `paper`; in the array `out` where it is given.
 
-    Each image has an affine map of its own, uniformly drawn within the options' bounds, and a displacement field. The result is the same for
-    any number of threads, and of cores: BLAS, which sums in another order on more threads, has one in each of ours.
+    Each image has an affine map of its own, uniformly drawn within the options' bounds, and a
+    displacement field. The result is the same for any number of threads, and of cores: BLAS, which
+    sums in another order on more threads, has one in each of ours.
     """
     result = np.empty_like(images) if out is None else out
     starts = range(0, len(images), BATCH)
@@ -30,17 +39,23 @@ def augment(
     def distort_batch(number: int) -> None:
         part = slice(starts[number], starts[number] + BATCH)
         generator = np.random.default_rng([seed, epoch, number])
-        result[part] = distort(images[part], *draw_sources(generator, len(images[part]), options), paper)
+        result[part] = distort(
+            images[part], *draw_sources(generator, len(images[part]), options), paper
+        )
 
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
         list(pool.map(distort_batch, range(len(starts))))
     return result
 
 
-def draw_sources(generator: np.random.Generator, n: int, options: Augmentation) -> tuple[np.ndarray, np.ndarray]:
-    """Return from where in the image each pixel of n distorted images comes: rows and columns, float32 (n, 28 * 28), in pixels.
+def draw_sources(
+    generator: np.random.Generator, n: int, options: Augmentation
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return from where in the image each pixel of n distorted images comes: rows and columns,
+    float32 (n, 28 * 28), in pixels.
 
-    About the centre c, pixel p comes from c + A (p - c) + shift + displacement(p), with A = rotation x shear x flip / scale.
+    About the centre c, pixel p comes from c + A (p - c) + shift + displacement(p), with A =
+    rotation x shear x flip / scale.
     """
 
     def uniform(bound: float) -> np.ndarray:
@@ -48,7 +63,10 @@ def draw_sources(generator: np.random.Generator, n: int, options: Augmentation) 
 
     angle, shear = np.deg2rad(uniform(options.rotation)), np.tan(np.deg2rad(uniform(options.shear)))
     cosine, sine = np.cos(angle), np.sin(angle)
-    row_scale, column_scale = np.exp(-uniform(np.log1p(options.scale))), np.exp(-uniform(np.log1p(options.scale)))
+    row_scale, column_scale = (
+        np.exp(-uniform(np.log1p(options.scale))),
+        np.exp(-uniform(np.log1p(options.scale))),
+    )
     row, column = np.mgrid[:SIDE, :SIDE].reshape(2, 1, -1).astype(np.float32) - (SIDE - 1) / 2
     column, row = column * column_scale, row * row_scale
     if options.flip:
@@ -57,15 +75,21 @@ def draw_sources(generator: np.random.Generator, n: int, options: Augmentation) 
     rows = cosine * row + sine * sheared + uniform(options.shift) + (SIDE - 1) / 2
     columns = cosine * sheared - sine * row + uniform(options.shift) + (SIDE - 1) / 2
     if options.elastic:
-        displacements = generator.standard_normal((2, n, GRID * GRID), np.float32) @ SMOOTH * np.float32(options.elastic)
+        displacements = (
+            generator.standard_normal((2, n, GRID * GRID), np.float32)
+            @ SMOOTH
+            * np.float32(options.elastic)
+        )
         rows, columns = rows + displacements[0], columns + displacements[1]
     return rows, columns
 
 
 def smooth_basis() -> np.ndarray:
-    """Return the matrix, float32 (25, 784), from values at the grid's points to values at the pixels, with a variance of about 1 everywhere.
+    """Return the matrix, float32 (25, 784), from values at the grid's points to values at the
+    pixels, with a variance of about 1 everywhere.
 
-    A Gaussian about each point, as wide as the points are apart; the rows of pixels are scaled to unit length.
+    A Gaussian about each point, as wide as the points are apart; the rows of pixels are scaled to
+    unit length.
     """
     points, pixels = np.linspace(0, SIDE - 1, GRID), np.arange(SIDE)
     weights = np.exp(-0.5 * ((pixels - points[:, None]) / (points[1] - points[0])) ** 2)
@@ -77,8 +101,11 @@ SMOOTH = smooth_basis()
 
 
 def distort(images: np.ndarray, rows: np.ndarray, columns: np.ndarray, paper: float) -> np.ndarray:
-    """Return images (n, 28, 28) whose pixels come from the given places, interpolated between the four pixels about them; outside is paper."""
-    padded = np.pad(images, ((0, 0), (1, 2), (1, 2)), constant_values=np.float32(paper))  # beyond the last row there is one to weigh with 0
+    """Return images (n, 28, 28) whose pixels come from the given places, interpolated between the
+    four pixels about them; outside is paper.
+    """
+    # Beyond the last row there is one to weigh with 0.
+    padded = np.pad(images, ((0, 0), (1, 2), (1, 2)), constant_values=np.float32(paper))
     side = padded.shape[1]
     rows, columns = np.clip(rows + 1, 0, SIDE + 1), np.clip(columns + 1, 0, SIDE + 1)
     top, left = np.floor(rows), np.floor(columns)

@@ -1,7 +1,9 @@
-"""Checkpoints: how far a training has come, so that one that was killed goes on after its last finished epoch, to the same bytes.
+"""Checkpoints: how far a training has come, so that one that was killed goes on after its last
+finished epoch, to the same bytes.
 
-They lie outside DVC's outputs, which DVC removes before a stage runs. A checkpoint is good only for the training that made it: its key
-stands for everything that the result depends on, and one with another key is not looked at.
+They lie outside DVC's outputs, which DVC removes before a stage runs. A checkpoint is good only for
+the training that made it: its key stands for everything that the result depends on, and one with
+another key is not looked at.
 """
 
 import hashlib
@@ -22,7 +24,9 @@ State = dict[str, np.ndarray]
 
 
 class Progress(NamedTuple):
-    """A training after a finished epoch: its history so far, its seconds, the weights, and a back end's own state."""
+    """A training after a finished epoch: its history so far, its seconds, the weights, and a back
+    end's own state.
+    """
 
     history: list[dict[str, Any]]
     train_seconds: float
@@ -42,7 +46,9 @@ class Checkpoint:
             partial.write_bytes(pack(progress, self.key))
 
     def load(self) -> Progress | None:
-        """Return the progress of the training with this key; None where there is none, or none that can be read."""
+        """Return the progress of the training with this key; None where there is none, or none that
+        can be read.
+        """
         try:
             return unpack(self.path.read_bytes(), self.key)
         except OSError:
@@ -57,8 +63,16 @@ def pack(progress: Progress, key: str) -> bytes:
     arrays = {f"weights/{name}": array for name, array in progress.weights.items()}
     arrays |= {f"state/{name}": array for name, array in progress.state.items()}
     # safetensors does not keep the order of the names, which is that of the layers.
-    record = {"key": key, "history": progress.history, "train_seconds": progress.train_seconds, "names": list(arrays)}
-    return save({name: np.array(array, order="C") for name, array in arrays.items()}, metadata={"digits": json.dumps(record)})
+    record = {
+        "key": key,
+        "history": progress.history,
+        "train_seconds": progress.train_seconds,
+        "names": list(arrays),
+    }
+    return save(
+        {name: np.array(array, order="C") for name, array in arrays.items()},
+        metadata={"digits": json.dumps(record)},
+    )
 
 
 def unpack(data: bytes, key: str) -> Progress | None:
@@ -72,7 +86,12 @@ def unpack(data: bytes, key: str) -> Progress | None:
         loaded = load(data)
         arrays = {name: loaded[name] for name in record["names"]}
         weights, state = (
-            {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)} for prefix in ("weights/", "state/")
+            {
+                name.removeprefix(prefix): array
+                for name, array in arrays.items()
+                if name.startswith(prefix)
+            }
+            for prefix in ("weights/", "state/")
         )
         return Progress(record["history"], record["train_seconds"], weights, state)
     except (SafetensorError, ValueError, LookupError, TypeError):
@@ -80,7 +99,9 @@ def unpack(data: bytes, key: str) -> Progress | None:
 
 
 def share_progress(progress: Progress | None, team: Team) -> Progress | None:
-    """Return, in every process of the team, the first one's progress: the others may be on machines that do not see its file."""
+    """Return, in every process of the team, the first one's progress: the others may be on machines
+    that do not see its file.
+    """
     if team.size == 1:
         return progress
     return unpack(team.broadcast(pack(progress, key="") if progress else b""), key="")
@@ -98,7 +119,11 @@ def digest_arrays(*arrays: np.ndarray) -> str:
 def training_key(settings: Any) -> str:
     """Return a digest of settings, as JSON has them, and of the project's code as it is loaded."""
     digest = hashlib.sha256(json.dumps(settings).encode())
-    files = {str(module.__file__) for name, module in sys.modules.items() if name.split(".")[0] == "digits" and getattr(module, "__file__", None)}
+    files = {
+        str(module.__file__)
+        for name, module in sys.modules.items()
+        if name.split(".")[0] == "digits" and getattr(module, "__file__", None)
+    }
     for file in sorted(files):
         digest.update(Path(file).read_bytes())
     return digest.hexdigest()

@@ -1,4 +1,6 @@
-"""The weights that every back end starts from: they depend on architecture, initializer and seed alone."""
+"""The weights that every back end starts from: they depend on architecture, initializer and seed
+alone.
+"""
 
 import numpy as np
 
@@ -6,7 +8,9 @@ from digits.model.architecture import Architecture, Shape, Weights, weight_shape
 from digits.scratch import initializers
 
 
-def initial_weights(architecture: Architecture, input_shape: Shape, initializer: str, seed: int) -> Weights:
+def initial_weights(
+    architecture: Architecture, input_shape: Shape, initializer: str, seed: int
+) -> Weights:
     """Return random W, by `initializer`; gamma and variance are one, all others zero."""
     generator = np.random.default_rng(seed)
     draw = {"he": initializers.he, "xavier": initializers.xavier}[initializer]

@@ -1,6 +1,7 @@
 """Starting the processes of a training, and ending them all when one of them ends before its time.
 
-The stage's own process is the first of them. It alone writes, so nothing is written once it has ended, however it did.
+The stage's own process is the first of them. It alone writes, so nothing is written once it has
+ended, however it did.
 """
 
 import os
@@ -21,7 +22,9 @@ GRACE_SECONDS = 5.0  # for the main thread to meet the loss of another process b
 
 
 class Other:
-    """Another process of this training: this program again, with other environment variables. It prints nothing here."""
+    """Another process of this training: this program again, with other environment variables. It
+    prints nothing here.
+    """
 
     def __init__(self, rank: int, size: int, environment: dict[str, str]):
         self.name = f"process {rank} of {size}"
@@ -53,9 +56,11 @@ class Other:
 
 @contextmanager
 def started(variable: str, environments: list[dict[str, str]]) -> Iterator[bool]:
-    """Yield whether this is one of several processes: a launcher's, which has set the variable, or the first of those that are started here.
+    """Yield whether this is one of several processes: a launcher's, which has set the variable, or
+    the first of those that are started here.
 
-    `environments` are what each of these, this one included, gets besides; fewer than two start none. They end with the body.
+    `environments` are what each of these, this one included, gets besides; fewer than two start
+    none. They end with the body.
     """
     if variable in os.environ:
         end_with_parent()
@@ -71,12 +76,17 @@ def started(variable: str, environments: list[dict[str, str]]) -> Iterator[bool]
 
 @contextmanager
 def other_processes(environments: list[dict[str, str]]) -> Iterator[None]:
-    """Run the program again in a process for each of `environments`, which add to this one's, while the body runs.
+    """Run the program again in a process for each of `environments`, which add to this one's, while
+    the body runs.
 
-    Raise InputError where one of them fails; all are ended with the first that does. Where this process is stuck because of it, end it too.
-    The body ends once it has all that the others have to give: they are killed then, whatever their framework may still wait for.
+    Raise InputError where one of them fails; all are ended with the first that does. Where this
+    process is stuck because of it, end it too. The body ends once it has all that the others have
+    to give: they are killed then, whatever their framework may still wait for.
     """
-    others = [Other(rank, len(environments) + 1, environment) for rank, environment in enumerate(environments, start=1)]
+    others = [
+        Other(rank, len(environments) + 1, environment)
+        for rank, environment in enumerate(environments, start=1)
+    ]
     ended = threading.Event()
     threading.Thread(target=watch, args=(others, ended), daemon=True).start()
     try:
@@ -84,7 +94,8 @@ def other_processes(environments: list[dict[str, str]]) -> Iterator[None]:
     except (InputError, KeyboardInterrupt):
         raise
     except Exception:
-        # Where another process has died, its connections broke here: an error of the framework's, which says less.
+        # Where another process has died, its connections broke here: an error of the framework's,
+        # which says less.
         deadline = time.monotonic() + GRACE_SECONDS / 2
         while time.monotonic() < deadline and not first_failure(others):
             time.sleep(0.05)
@@ -98,13 +109,23 @@ def other_processes(environments: list[dict[str, str]]) -> Iterator[None]:
 
 
 def first_failure(others: list[Other]) -> str | None:
-    """Return how one of the processes failed, in one line: rather one that was killed, for the others may have failed because of it."""
-    failed = [(other.process.returncode > 0, failure) for other in others if (failure := other.failure())]
-    return f"{min(failed)[1]}; nothing was written; run it again to go on after the last finished epoch" if failed else None
+    """Return how one of the processes failed, in one line: rather one that was killed, for the
+    others may have failed because of it.
+    """
+    failed = [
+        (other.process.returncode > 0, failure) for other in others if (failure := other.failure())
+    ]
+    return (
+        f"{min(failed)[1]}; nothing was written; run it again to go on after the last finished epoch"
+        if failed
+        else None
+    )
 
 
 def watch(others: list[Other], ended: threading.Event) -> None:
-    """End this process soon after another has failed, unless it ends by itself: it may wait for that other's part for ever."""
+    """End this process soon after another has failed, unless it ends by itself: it may wait for
+    that other's part for ever.
+    """
     while not ended.wait(0.2):
         if (failure := first_failure(others)) and not ended.wait(GRACE_SECONDS):
             for other in others:
@@ -114,10 +135,14 @@ def watch(others: list[Other], ended: threading.Event) -> None:
 
 
 def end_with_parent() -> None:
-    """In a process that was started here: leave Ctrl-C to the process that started it, and end when that one has."""
+    """In a process that was started here: leave Ctrl-C to the process that started it, and end when
+    that one has.
+    """
     if PARENT in os.environ:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        threading.Thread(target=wait_for_end_of, args=(int(os.environ[PARENT]),), daemon=True).start()
+        threading.Thread(
+            target=wait_for_end_of, args=(int(os.environ[PARENT]),), daemon=True
+        ).start()
 
 
 def wait_for_end_of(parent: int) -> None:

@@ -12,8 +12,8 @@ ONE_GIB = 1 << 30
 def keep_freed_memory() -> None:
     """Have glibc keep the blocks that are freed, up to 1 GiB. Does nothing where there is no glibc.
 
-    It otherwise gives each large array back to the system and asks for it again at the next step; clearing those pages took a quarter of
-    the training time of a convolutional network.
+    It otherwise gives each large array back to the system and asks for it again at the next step;
+    clearing those pages took a quarter of the training time of a convolutional network.
     """
     if sys.platform == "linux":
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
@@ -23,10 +23,11 @@ def keep_freed_memory() -> None:
 
 
 def peak_memory_bytes(with_workers: bool) -> int:
-    """Return the largest resident set that this process has had; with workers, and that of the largest child it has waited for.
+    """Return the largest resident set that this process has had; with workers, and that of the
+    largest child it has waited for.
 
-    With two workers that is all there is. Pages that both have count twice, so it is an upper bound. Each process of a team
-    (digits/training/team.py) counts itself.
+    With two workers that is all there is. Pages that both have count twice, so it is an upper
+    bound. Each process of a team (digits/training/team.py) counts itself.
     """
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     if with_workers:

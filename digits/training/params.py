@@ -1,7 +1,7 @@
 """params.yaml, read and checked: the only reader of that file.
 
-Every key is required unless its meaning is "not used"; unknown keys are errors. The file is read as YAML 1.2, as DVC does: 1e-4 is a
-number there (in YAML 1.1 it is a string).
+Every key is required unless its meaning is "not used"; unknown keys are errors. The file is read as
+YAML 1.2, as DVC does: 1e-4 is a number there (in YAML 1.1 it is a string).
 """
 
 from pathlib import Path
@@ -46,7 +46,9 @@ MINIMIZERS = ("conjugate_gradient", "l_bfgs")
 
 
 class Adam(NamedTuple):
-    """The constants of Adam as its authors set them (Kingma and Ba, 2015), the same in every back end."""
+    """The constants of Adam as its authors set them (Kingma and Ba, 2015), the same in every back
+    end.
+    """
 
     beta_1: float = 0.9
     beta_2: float = 0.999
@@ -57,7 +59,9 @@ ADAM = Adam()
 
 
 class BatchNormConstants(NamedTuple):
-    """momentum is the share of the old running mean that is kept at each step; epsilon is added to the variance."""
+    """momentum is the share of the old running mean that is kept at each step; epsilon is added to
+    the variance.
+    """
 
     momentum: float = 0.9
     epsilon: float = 1e-5
@@ -71,9 +75,11 @@ class Augmentation(Section):
 
     rotation: Annotated[float, Field(ge=0, le=180)] = 0.0  # degrees
     shift: Annotated[float, Field(ge=0, le=28)] = 0.0  # pixels
-    scale: Annotated[float, Field(ge=0, le=1)] = 0.0  # 0.1: from 1 / 1.1 to 1.1, for height and width apart
+    # 0.1: from 1 / 1.1 to 1.1, for height and width apart.
+    scale: Annotated[float, Field(ge=0, le=1)] = 0.0
     shear: Annotated[float, Field(ge=0, lt=80)] = 0.0  # degrees
-    elastic: Annotated[float, Field(ge=0, le=14)] = 0.0  # the standard deviation of a pixel's displacement, in pixels
+    # The standard deviation of a pixel's displacement, in pixels.
+    elastic: Annotated[float, Field(ge=0, le=14)] = 0.0
     flip: bool = False  # left to right with probability 1/2: for clothes, not for digits
 
 
@@ -99,19 +105,31 @@ class Recipe(Section):
         mini_batch = {"batch_size", "learning_rate", "schedule"}
         needed = {"sgd": mini_batch | {"momentum"}, "adam": mini_batch}.get(self.optimizer, set())
         if self.nesterov and not self.momentum:
-            raise PydanticCustomError("key", "has nesterov, which needs sgd with a momentum above 0", {})
+            raise PydanticCustomError(
+                "key", "has nesterov, which needs sgd with a momentum above 0", {}
+            )
         given = {key for key in mini_batch | {"momentum"} if getattr(self, key) is not None}
         for key in sorted(needed - given):
-            raise PydanticCustomError("missing_key", "lacks {key}, which {optimizer} needs", {"key": key, "optimizer": self.optimizer})
+            raise PydanticCustomError(
+                "missing_key",
+                "lacks {key}, which {optimizer} needs",
+                {"key": key, "optimizer": self.optimizer},
+            )
         if self.augmentation and not needed:
             given.add("augmentation")
         for key in sorted(given - needed):
-            raise PydanticCustomError("key", "has {key}, which {optimizer} does not use", {"key": key, "optimizer": self.optimizer})
+            raise PydanticCustomError(
+                "key",
+                "has {key}, which {optimizer} does not use",
+                {"key": key, "optimizer": self.optimizer},
+            )
         return self
 
 
 class ScratchRecipe(Recipe):
-    """How one run trains: by mini-batch descent, or by a SciPy minimizer on the whole training split."""
+    """How one run trains: by mini-batch descent, or by a SciPy minimizer on the whole training
+    split.
+    """
 
     optimizer: Literal["sgd", "adam", "conjugate_gradient", "l_bfgs"]  # type: ignore[assignment]
 
@@ -136,7 +154,9 @@ class Params(Section):
         """Return one run's recipe; raise InputError where there is no such run."""
         runs = self.runs(framework)
         if run not in runs:
-            raise InputError(f"params.yaml: train_{framework} has no run {run!r}; expected one of: {', '.join(runs)}")
+            raise InputError(
+                f"params.yaml: train_{framework} has no run {run!r}; expected one of: {', '.join(runs)}"
+            )
         return runs[run]
 
     @model_validator(mode="after")
@@ -148,9 +168,13 @@ class Params(Section):
 
 
 def check_run(architectures: dict[str, Architecture], recipe: Recipe, where: str) -> None:
-    """Raise ValueError unless the run's architecture is there and turns its pixels into the logits of the classes."""
+    """Raise ValueError unless the run's architecture is there and turns its pixels into the logits
+    of the classes.
+    """
     if recipe.architecture not in architectures:
-        raise ValueError(f"{where}.architecture is {recipe.architecture!r}; expected one of: {', '.join(architectures)}")
+        raise ValueError(
+            f"{where}.architecture is {recipe.architecture!r}; expected one of: {', '.join(architectures)}"
+        )
     input_shape = IMAGE_SHAPE if recipe.pixels == "all" else (28 * 28,)
     try:
         output_shape = infer_shapes(architectures[recipe.architecture], input_shape)[-1]
@@ -158,7 +182,9 @@ def check_run(architectures: dict[str, Architecture], recipe: Recipe, where: str
         raise ValueError(f"architectures.{recipe.architecture}{error} (run {where})") from None
     if output_shape != (N_CLASSES,):
         found = " x ".join(map(str, output_shape))
-        raise ValueError(f"architectures.{recipe.architecture} ends in {found} outputs; end it in dense with {N_CLASSES} units")
+        raise ValueError(
+            f"architectures.{recipe.architecture} ends in {found} outputs; end it in dense with {N_CLASSES} units"
+        )
 
 
 def load_params(path: str | Path = "params.yaml") -> Params:
@@ -199,10 +225,14 @@ def format_fault(fault: ErrorDetails, data: Any) -> str:
 
 
 def format_path(location: tuple[Any, ...], data: Any) -> str:
-    """Return the path of a fault as params.yaml spells it: pydantic's own tags, which are not in `data`, are left out."""
+    """Return the path of a fault as params.yaml spells it: pydantic's own tags, which are not in
+    `data`, are left out.
+    """
     path = ""
     for position, step in enumerate(location):
-        if (isinstance(data, dict) and step in data) or (isinstance(data, list) and step in range(len(data))):
+        if (isinstance(data, dict) and step in data) or (
+            isinstance(data, list) and step in range(len(data))
+        ):
             data = data[step]
         elif position < len(location) - 1 or step == "[key]":
             continue

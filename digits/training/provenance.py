@@ -8,11 +8,17 @@ from pathlib import Path
 
 def describe_machine() -> dict[str, str | int]:
     """Return the processor's name, its number of cores, and Python's version."""
-    return {"processor": processor_name(), "cores": os.cpu_count() or 1, "python": platform.python_version()}
+    return {
+        "processor": processor_name(),
+        "cores": os.cpu_count() or 1,
+        "python": platform.python_version(),
+    }
 
 
 def package_versions(*parts: str) -> dict[str, str]:
-    """Return the installed versions, by name, of the packages in requirements/<part>.txt; those meant for other systems are left out."""
+    """Return the installed versions, by name, of the packages in requirements/<part>.txt; those
+    meant for other systems are left out.
+    """
     versions = {}
     for part in parts:
         for line in Path(f"requirements/{part}.txt").read_text(encoding="utf-8").splitlines():

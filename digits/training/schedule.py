@@ -1,4 +1,6 @@
-"""Which samples at which learning rate: the steps of a training, drawn once from the seed and handed to every back end."""
+"""Which samples at which learning rate: the steps of a training, drawn once from the seed and
+handed to every back end.
+"""
 
 from collections.abc import Iterator
 from math import cos, pi
@@ -8,7 +10,8 @@ import numpy as np
 
 from digits.training.params import Recipe
 
-# One-cycle (Smith and Topin, "Super-Convergence", 2018): up from peak / 25 over the first 30 % of the steps, then down to nothing.
+# One-cycle (Smith and Topin, "Super-Convergence", 2018): up from peak / 25 over the first 30 % of
+# the steps, then down to nothing.
 WARM_UP_SHARE = 0.3
 WARM_UP_START = 1 / 25
 
@@ -21,15 +24,21 @@ class Step(NamedTuple):
 
 
 class Epoch(NamedTuple):
-    """The steps of an epoch, and the training images as it sees them: None where they are as they were handed over."""
+    """The steps of an epoch, and the training images as it sees them: None where they are as they
+    were handed over.
+    """
 
     steps: list[Step]
     images: np.ndarray | None = None
 
 
 def plan_epochs(recipe: Recipe, n_samples: int, seed: int, n_done: int = 0) -> Iterator[Epoch]:
-    """Yield the epochs after the first `n_done`. Every sample comes once an epoch; the last mini-batch may be smaller."""
-    assert recipe.batch_size and recipe.learning_rate and recipe.schedule, "checked by digits.training.params"
+    """Yield the epochs after the first `n_done`. Every sample comes once an epoch; the last
+    mini-batch may be smaller.
+    """
+    assert recipe.batch_size and recipe.learning_rate and recipe.schedule, (
+        "checked by digits.training.params"
+    )
     n_steps = -(-n_samples // recipe.batch_size)
     rates = learning_rates(recipe.schedule, recipe.learning_rate, recipe.epochs * n_steps)
     for epoch in range(n_done, recipe.epochs):
@@ -38,13 +47,17 @@ def plan_epochs(recipe: Recipe, n_samples: int, seed: int, n_done: int = 0) -> I
 
 
 def shuffled_batches(n_samples: int, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
-    """Return the sample numbers 0 to n_samples - 1 in an order that depends on seed and epoch alone, cut into mini-batches."""
+    """Return the sample numbers 0 to n_samples - 1 in an order that depends on seed and epoch
+    alone, cut into mini-batches.
+    """
     order = np.random.default_rng([seed, epoch]).permutation(n_samples)
     return [order[start : start + batch_size] for start in range(0, n_samples, batch_size)]
 
 
 def learning_rates(schedule: str, peak: float, n_steps: int) -> list[float]:
-    """Return the learning rate of each step. Cosine goes from the peak, one_cycle up to the peak and then down, almost to nothing."""
+    """Return the learning rate of each step. Cosine goes from the peak, one_cycle up to the peak
+    and then down, almost to nothing.
+    """
     match schedule:
         case "constant":
             return [peak] * n_steps
@@ -52,8 +65,14 @@ def learning_rates(schedule: str, peak: float, n_steps: int) -> list[float]:
             return [peak * falling(step / n_steps) for step in range(n_steps)]
         case "one_cycle":
             n_up = WARM_UP_SHARE * n_steps
-            up = [peak * (1 - (1 - WARM_UP_START) * falling(step / n_up)) for step in range(n_steps) if step < n_up]
-            return up + [peak * falling((step - n_up) / (n_steps - n_up)) for step in range(len(up), n_steps)]
+            up = [
+                peak * (1 - (1 - WARM_UP_START) * falling(step / n_up))
+                for step in range(n_steps)
+                if step < n_up
+            ]
+            return up + [
+                peak * falling((step - n_up) / (n_steps - n_up)) for step in range(len(up), n_steps)
+            ]
     raise ValueError(f"schedule is {schedule!r}; expected one of: constant, cosine, one_cycle")
 
 

@@ -1,4 +1,6 @@
-"""A run's line of params.yaml, `cnn: {architecture: cnn, ...}`, written anew: every other byte of the file stays as it is."""
+"""A run's line of params.yaml, `cnn: {architecture: cnn, ...}`, written anew: every other byte of
+the file stays as it is.
+"""
 
 import io
 from pathlib import Path
@@ -13,7 +15,8 @@ from digits.training.params import Recipe, load_params
 
 
 def write_recipe(path: Path, framework: str, run: str, recipe: Recipe) -> None:
-    """Give the run in params.yaml this recipe; raise InputError, and leave the file alone, where the run is not in braces.
+    """Give the run in params.yaml this recipe; raise InputError, and leave the file alone, where
+    the run is not in braces.
 
     What the recipe leaves to its defaults is not written.
     """
@@ -24,11 +27,15 @@ def write_recipe(path: Path, framework: str, run: str, recipe: Recipe) -> None:
         start, end = node.start_mark.index, node.end_mark.index
         written = update(text[start:end], recipe.model_dump(exclude_unset=True))
     except YAMLError:
-        raise InputError(f"{path}: {section}.{run} is not one mapping in braces; write by hand: {recipe.model_dump(exclude_unset=True)}") from None
+        raise InputError(
+            f"{path}: {section}.{run} is not one mapping in braces; write by hand: {recipe.model_dump(exclude_unset=True)}"
+        ) from None
     with rewritten(path) as partial:
         partial.write_bytes((text[:start] + written + text[end:]).encode("utf-8"))
         if load_params(partial).recipe(framework, run) != recipe:
-            raise InputError(f"{path}: {section}.{run} could not be rewritten; write by hand: {recipe.model_dump(exclude_unset=True)}")
+            raise InputError(
+                f"{path}: {section}.{run} could not be rewritten; write by hand: {recipe.model_dump(exclude_unset=True)}"
+            )
 
 
 def find_mapping(text: str, section: str, run: str) -> MappingNode:
@@ -42,7 +49,9 @@ def find_mapping(text: str, section: str, run: str) -> MappingNode:
 
 
 def update(line: str, values: dict[str, Any]) -> str:
-    """Return a mapping in braces with these values; what stays is written as it was, and what is new comes last."""
+    """Return a mapping in braces with these values; what stays is written as it was, and what is
+    new comes last.
+    """
     yaml = YAML()
     yaml.width = 10**6
     mapping = yaml.load(line)

@@ -1,7 +1,9 @@
-"""What a search may try for the keys of a run's recipe: learning_rate=0.001..0.02:log, batch_size=64,128,256, augmentation.rotation=0..15.
+"""What a search may try for the keys of a run's recipe: learning_rate=0.001..0.02:log,
+batch_size=64,128,256, augmentation.rotation=0..15.
 
-A range of whole numbers gives whole numbers, any other range gives numbers of four digits; `:log` spreads them evenly over the powers of
-ten. A dot leads into a nested mapping. A space is a dict from key to one of Optuna's distributions, a point in it one from key to value.
+A range of whole numbers gives whole numbers, any other range gives numbers of four digits; `:log`
+spreads them evenly over the powers of ten. A dot leads into a nested mapping. A space is a dict
+from key to one of Optuna's distributions, a point in it one from key to value.
 """
 
 import itertools
@@ -27,7 +29,9 @@ DEFAULT_FACTOR = 4  # how far the learning rate goes, up and down, where nobody 
 
 
 def parse_space(texts: Iterable[str]) -> Space:
-    """Return the space that the texts, KEY=LOW..HIGH, KEY=LOW..HIGH:log or KEY=VALUE,VALUE, describe; raise InputError with a bad one."""
+    """Return the space that the texts, KEY=LOW..HIGH, KEY=LOW..HIGH:log or KEY=VALUE,VALUE,
+    describe; raise InputError with a bad one.
+    """
     space: Space = {}
     for text in texts:
         key, equals, values = text.partition("=")
@@ -44,7 +48,9 @@ def parse_space(texts: Iterable[str]) -> Space:
 
 
 def parse_values(text: str) -> Distribution:
-    """Return the distribution that "0.001..0.02:log" or "64,128,256" stands for; raise ValueError where it stands for none."""
+    """Return the distribution that "0.001..0.02:log" or "64,128,256" stands for; raise ValueError
+    where it stands for none.
+    """
     if ".." not in text:
         choices = [parse_scalar(choice) for choice in text.split(",")]
         if len(set(map(repr, choices))) < len(choices):
@@ -57,7 +63,11 @@ def parse_values(text: str) -> Distribution:
         raise ValueError("a range goes from a number to a larger one")
     if log and low <= 0:
         raise ValueError("a range with :log begins above 0")
-    return IntDistribution(low, high, log) if isinstance(low, int) and isinstance(high, int) else FloatDistribution(low, high, log)
+    return (
+        IntDistribution(low, high, log)
+        if isinstance(low, int) and isinstance(high, int)
+        else FloatDistribution(low, high, log)
+    )
 
 
 def is_number(value: Any) -> bool:
@@ -65,7 +75,9 @@ def is_number(value: Any) -> bool:
 
 
 def parse_scalar(text: str) -> Any:
-    """Return the number, string, truth value or null that params.yaml would have in `text`; raise ValueError where it is none of these."""
+    """Return the number, string, truth value or null that params.yaml would have in `text`; raise
+    ValueError where it is none of these.
+    """
     try:
         value = YAML(typ="safe").load(text) if text.strip() else []
     except YAMLError:
@@ -88,7 +100,11 @@ def format_values(distribution: Distribution) -> str:
 
 def format_scalar(value: Any) -> str:
     """Return a value as YAML writes it, where that differs from Python's way."""
-    return {None: "null", True: "true", False: "false"}[value] if value is None or isinstance(value, bool) else str(value)
+    return (
+        {None: "null", True: "true", False: "false"}[value]
+        if value is None or isinstance(value, bool)
+        else str(value)
+    )
 
 
 def format_point(point: Point) -> str:
@@ -99,20 +115,37 @@ def format_point(point: Point) -> str:
 def default_space(recipe: Recipe, where: str) -> Space:
     """Return a small space around a recipe: its learning rate and its batch size."""
     if recipe.learning_rate is None or recipe.batch_size is None:
-        raise InputError(f"{where} has no learning_rate; say what to try, as in --try l2=0.00001..0.001:log")
-    low, high = (float(f"{rate:.4g}") for rate in (recipe.learning_rate / DEFAULT_FACTOR, recipe.learning_rate * DEFAULT_FACTOR))
-    batch_sizes = [size for size in (recipe.batch_size // 2, recipe.batch_size, 2 * recipe.batch_size) if size]
-    return {"learning_rate": FloatDistribution(low, high, log=True), "batch_size": CategoricalDistribution(batch_sizes)}
+        raise InputError(
+            f"{where} has no learning_rate; say what to try, as in --try l2=0.00001..0.001:log"
+        )
+    low, high = (
+        float(f"{rate:.4g}")
+        for rate in (recipe.learning_rate / DEFAULT_FACTOR, recipe.learning_rate * DEFAULT_FACTOR)
+    )
+    batch_sizes = [
+        size for size in (recipe.batch_size // 2, recipe.batch_size, 2 * recipe.batch_size) if size
+    ]
+    return {
+        "learning_rate": FloatDistribution(low, high, log=True),
+        "batch_size": CategoricalDistribution(batch_sizes),
+    }
 
 
 def corners(space: Space) -> Iterable[Point]:
     """Yield every combination of the ends of the ranges and of all values to choose from."""
-    return (dict(zip(space, values, strict=True)) for values in itertools.product(*map(ends, space.values())))
+    return (
+        dict(zip(space, values, strict=True))
+        for values in itertools.product(*map(ends, space.values()))
+    )
 
 
 def ends(distribution: Distribution) -> tuple[Any, ...]:
     """Return the ends of a range, or all values to choose from."""
-    return distribution.choices if isinstance(distribution, CategoricalDistribution) else (distribution.low, distribution.high)
+    return (
+        distribution.choices
+        if isinstance(distribution, CategoricalDistribution)
+        else (distribution.low, distribution.high)
+    )
 
 
 def first_corner(space: Space) -> Point:
@@ -128,7 +161,8 @@ def check_space(params: Params, framework: str, run: str, space: Space) -> None:
 def draw(trial: Trial, params: Params, framework: str, run: str, space: Space) -> Point:
     """Return a point that the trial draws: the keys that its optimizer uses, with their values."""
     point: Point = {}
-    for key in sorted(space, key=lambda key: key != "optimizer"):  # first the optimizer, which says what else there is to draw
+    # First the optimizer, which says what else there is to draw.
+    for key in sorted(space, key=lambda key: key != "optimizer"):
         if is_used(params, framework, run, space, point, key):
             distribution = space[key]
             if isinstance(distribution, CategoricalDistribution):
@@ -143,8 +177,15 @@ def draw(trial: Trial, params: Params, framework: str, run: str, space: Space) -
 
 def is_used(params: Params, framework: str, run: str, space: Space, point: Point, key: str) -> bool:
     """Return whether a recipe with the optimizer of `point` uses the key."""
-    corner = first_corner(space) | ({"optimizer": point["optimizer"]} if "optimizer" in point else {})
-    return key.split(".")[0] in with_values(params, framework, run, corner, space).recipe(framework, run).model_fields_set
+    corner = first_corner(space) | (
+        {"optimizer": point["optimizer"]} if "optimizer" in point else {}
+    )
+    return (
+        key.split(".")[0]
+        in with_values(params, framework, run, corner, space)
+        .recipe(framework, run)
+        .model_fields_set
+    )
 
 
 def read_point(drawn: Point, space: Space) -> Point:
@@ -175,10 +216,14 @@ def own_point(recipe: Recipe, space: Space) -> Point:
     return point
 
 
-def with_values(params: Params, framework: str, run: str, point: Point, space: Space, option: str = "--try") -> Params:
-    """Return the parameters with the point's values in the run's recipe; raise InputError where params.yaml might not have them.
+def with_values(
+    params: Params, framework: str, run: str, point: Point, space: Space, option: str = "--try"
+) -> Params:
+    """Return the parameters with the point's values in the run's recipe; raise InputError where
+    params.yaml might not have them.
 
-    The values came from `option`. Where the space has several optimizers, what the point's optimizer does not use is left out.
+    The values came from `option`. Where the space has several optimizers, what the point's
+    optimizer does not use is left out.
     """
     section = f"train_{framework}"
     old = params.recipe(framework, run)
@@ -198,11 +243,17 @@ def with_values(params: Params, framework: str, run: str, point: Point, space: S
             break
         except ValidationError as error:
             fault = error.errors()[0]
-            if fault["type"] == "key" and "optimizer" in fault.get("ctx", {}) and "optimizer" in space:
+            if (
+                fault["type"] == "key"
+                and "optimizer" in fault.get("ctx", {})
+                and "optimizer" in space
+            ):
                 del values[fault["ctx"]["key"]]
                 continue
             located = cast(ErrorDetails, {**fault, "loc": (section, run, *fault["loc"])})
-            raise InputError(f"{option}: {format_fault(located, {section: {run: values}})}") from None
+            raise InputError(
+                f"{option}: {format_fault(located, {section: {run: values}})}"
+            ) from None
         except ValueError as error:
             raise InputError(f"{option}: {error}") from None
     return params.model_copy(update={section: {**params.runs(framework), run: recipe}})

@@ -1,4 +1,6 @@
-"""One battery for the three back ends: the contract, and that all three do the same sums from the same start."""
+"""One battery for the three back ends: the contract, and that all three do the same sums from the
+same start.
+"""
 
 from types import ModuleType
 
@@ -39,31 +41,61 @@ ALL_LAYERS = parse(
 )  # fmt: skip
 ALIKE_IN_TRAINING = [layer for layer in ALL_LAYERS if layer.type not in ("dropout", "batch_norm")]
 WITHOUT_DROPOUT = [layer for layer in ALL_LAYERS if layer.type != "dropout"]
-SGD = Recipe(architecture="-", initializer="xavier", optimizer="sgd", epochs=1, batch_size=16, learning_rate=0.5, momentum=0.0, schedule="constant")
+SGD = Recipe(
+    architecture="-",
+    initializer="xavier",
+    optimizer="sgd",
+    epochs=1,
+    batch_size=16,
+    learning_rate=0.5,
+    momentum=0.0,
+    schedule="constant",
+)
 
-pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")  # it costs PyTorch a copy
+# It costs PyTorch a copy.
+pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
 
 every_backend = pytest.mark.parametrize("backend", BACKENDS.values(), ids=BACKENDS)
 
 
 def weights_of(architecture: Architecture, input_shape=IMAGE_SHAPE) -> Weights:
     weights = initial_weights(architecture, input_shape, "xavier", seed=0)
-    # Vectors other than zero and one, and each other than the next, so that one that is lost or exchanged shows.
+    # Vectors other than zero and one, and each other than the next, so that one that is lost or
+    # exchanged shows.
     shift = {"b": 0.1, "gamma": 0.2, "beta": -0.1, "mean": 0.05, "variance": 0.3, "W": 0.0}
     return {name: array + np.float32(shift[name.split(".")[1]]) for name, array in weights.items()}
 
 
-def fit(backend: ModuleType, architecture: Architecture, weights: Weights, images, labels, recipe: Recipe, seed: int = 0) -> Recorder:
+def fit(
+    backend: ModuleType,
+    architecture: Architecture,
+    weights: Weights,
+    images,
+    labels,
+    recipe: Recipe,
+    seed: int = 0,
+) -> Recorder:
     recorder = Recorder("test", recipe.epochs, len(images), lambda _: (0.0, 0.0))
     epochs = plan_epochs(recipe, len(images), seed) if recipe.batch_size else iter(())
-    backend.fit(architecture, weights, images, labels, recipe=recipe, epochs=epochs, seed=seed, threads=THREADS, recorder=recorder)
+    backend.fit(
+        architecture,
+        weights,
+        images,
+        labels,
+        recipe=recipe,
+        epochs=epochs,
+        seed=seed,
+        threads=THREADS,
+        recorder=recorder,
+    )
     return recorder
 
 
 def assert_weights_match(found: Weights, expected: Weights, rtol: float, atol: float) -> None:
     assert list(found) == list(expected)
     for name, array in expected.items():
-        # PyTorch's running variance is n / (n - 1) times the batch's, here with n from 40 on, and moves a tenth of the way.
+        # PyTorch's running variance is n / (n - 1) times the batch's, here with n from 40 on, and
+        # moves a tenth of the way.
         slack = 0.1 / 39 if name.endswith(".variance") else 0
         np.testing.assert_allclose(found[name], array, rtol=rtol + slack, atol=atol, err_msg=name)
 
@@ -103,13 +135,23 @@ def test_same_weights_same_probabilities_as_torch(name, images):
 
 
 @pytest.mark.parametrize("name", ["tf", "scratch"])
-@pytest.mark.parametrize("run", [("torch", "cnn"), ("torch", "cnn_5x5"), ("scratch", "mlp"), ("scratch", "mlp_sigmoid")], ids="/".join)
+@pytest.mark.parametrize(
+    "run",
+    [("torch", "cnn"), ("torch", "cnn_5x5"), ("scratch", "mlp"), ("scratch", "mlp_sigmoid")],
+    ids="/".join,
+)
 def test_same_weights_same_logits_as_torch_for_the_architectures_of_params(name, run, generator):
     recipe = PARAMS.recipe(*run)
     shape = (28, 28, 1) if recipe.pixels == "all" else (717,)
     architecture = PARAMS.architectures[recipe.architecture]
-    weights, images = weights_of(architecture, shape), generator.random((50, *shape), dtype=np.float32)
-    expected, found = (np.log(backend.predict(architecture, weights, images, threads=THREADS)) for backend in (backend_torch, BACKENDS[name]))
+    weights, images = (
+        weights_of(architecture, shape),
+        generator.random((50, *shape), dtype=np.float32),
+    )
+    expected, found = (
+        np.log(backend.predict(architecture, weights, images, threads=THREADS))
+        for backend in (backend_torch, BACKENDS[name])
+    )
     # Logits but for a constant a row. float32 sums over up to 3,136 products.
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=2e-5)
 
@@ -121,29 +163,54 @@ def test_one_plain_sgd_step_gives_the_same_weights_as_torch(name, l2, images, la
     recipe = SGD.model_copy(update={"batch_size": 40, "l2": l2})
     expected = fit(backend_torch, WITHOUT_DROPOUT, weights, images, labels, recipe).weights
     found = fit(BACKENDS[name], WITHOUT_DROPOUT, weights, images, labels, recipe).weights
-    assert all(np.abs(expected[name] - weights[name]).max() > 1e-5 for name in weights)  # all have moved
-    assert_weights_match(found, expected, rtol=1e-4, atol=5e-6)  # float32; batch_norm divides by deviations of about a tenth
+    # All have moved.
+    assert all(np.abs(expected[name] - weights[name]).max() > 1e-5 for name in weights)
+    # Float32; batch_norm divides by deviations of about a tenth.
+    assert_weights_match(found, expected, rtol=1e-4, atol=5e-6)
 
 
 @pytest.mark.parametrize("name", ["tf", "scratch"])
 @pytest.mark.parametrize(
     "recipe",
     [
-        SGD.model_copy(update={"epochs": 3, "momentum": 0.9, "learning_rate": 0.1, "schedule": "one_cycle"}),
-        SGD.model_copy(update={"epochs": 3, "momentum": 0.9, "nesterov": True, "learning_rate": 0.1, "schedule": "cosine", "l2": 0.01}),
-        SGD.model_copy(update={"epochs": 3, "optimizer": "adam", "momentum": None, "learning_rate": 0.01, "schedule": "cosine", "l2": 0.001}),
-        SGD.model_copy(update={"epochs": 3, "momentum": 0.9, "learning_rate": 0.1, "label_smoothing": 0.2}),
+        SGD.model_copy(
+            update={"epochs": 3, "momentum": 0.9, "learning_rate": 0.1, "schedule": "one_cycle"}
+        ),
+        SGD.model_copy(
+            update={
+                "epochs": 3,
+                "momentum": 0.9,
+                "nesterov": True,
+                "learning_rate": 0.1,
+                "schedule": "cosine",
+                "l2": 0.01,
+            }
+        ),
+        SGD.model_copy(
+            update={
+                "epochs": 3,
+                "optimizer": "adam",
+                "momentum": None,
+                "learning_rate": 0.01,
+                "schedule": "cosine",
+                "l2": 0.001,
+            }
+        ),
+        SGD.model_copy(
+            update={"epochs": 3, "momentum": 0.9, "learning_rate": 0.1, "label_smoothing": 0.2}
+        ),
     ],
     ids=["momentum", "nesterov", "adam", "label smoothing"],
 )
 def test_training_follows_torch_until_rounding_parts_them(name, recipe, images, labels):
-    # A step of Adam has the size of the learning rate however small the gradient: where batch_norm leaves one within rounding of zero,
-    # rounding decides which way it goes.
+    # A step of Adam has the size of the learning rate however small the gradient: where batch_norm
+    # leaves one within rounding of zero, rounding decides which way it goes.
     architecture = ALIKE_IN_TRAINING if recipe.optimizer == "adam" else WITHOUT_DROPOUT
     weights = weights_of(architecture)
     expected = fit(backend_torch, architecture, weights, images, labels, recipe)
     found = fit(BACKENDS[name], architecture, weights, images, labels, recipe)
-    # Nine steps. Keras' Adam adds its epsilon to the root before the bias of v is divided out, PyTorch's after.
+    # Nine steps. Keras' Adam adds its epsilon to the root before the bias of v is divided out,
+    # PyTorch's after.
     for mine, theirs in zip(found.history, expected.history, strict=True):
         assert mine["loss"] == pytest.approx(theirs["loss"], rel=1e-4)
     assert_weights_match(found.weights, expected.weights, rtol=1e-2, atol=2e-3)
@@ -154,7 +221,10 @@ def test_fit_changes_none_of_its_arguments(backend, images, labels):
     weights = weights_of(ALL_LAYERS)
     before = [array.copy() for array in (*weights.values(), images, labels)]
     fit(backend, ALL_LAYERS, weights, images, labels, SGD)
-    assert all(np.array_equal(a, b) for a, b in zip(before, (*weights.values(), images, labels), strict=True))
+    assert all(
+        np.array_equal(a, b)
+        for a, b in zip(before, (*weights.values(), images, labels), strict=True)
+    )
 
 
 @every_backend
@@ -182,31 +252,64 @@ class StateRecorder(Recorder):
 @pytest.mark.parametrize(
     "recipe",
     [
-        SGD.model_copy(update={"epochs": 4, "momentum": 0.9, "nesterov": True, "learning_rate": 0.1, "schedule": "one_cycle"}),
-        SGD.model_copy(update={"epochs": 4, "optimizer": "adam", "momentum": None, "learning_rate": 0.01, "schedule": "cosine"}),
+        SGD.model_copy(
+            update={
+                "epochs": 4,
+                "momentum": 0.9,
+                "nesterov": True,
+                "learning_rate": 0.1,
+                "schedule": "one_cycle",
+            }
+        ),
+        SGD.model_copy(
+            update={
+                "epochs": 4,
+                "optimizer": "adam",
+                "momentum": None,
+                "learning_rate": 0.01,
+                "schedule": "cosine",
+            }
+        ),
         SGD.model_copy(update={"epochs": 4}),
     ],
     ids=["nesterov", "adam", "plain"],
 )
 @pytest.mark.parametrize("n_done", [1, 3])
-def test_training_that_goes_on_from_its_state_ends_with_the_same_bytes(backend, recipe, n_done, images, labels):
+def test_training_that_goes_on_from_its_state_ends_with_the_same_bytes(
+    backend, recipe, n_done, images, labels
+):
     weights = weights_of(ALL_LAYERS)
     options = {"recipe": recipe, "seed": 0, "threads": THREADS}
 
     def measure(weights: Weights) -> tuple[float, float]:
-        """As in a pipeline: what predicting does to a framework's random generators must not matter."""
-        return loss_and_accuracy(backend.predict(ALL_LAYERS, weights, images, threads=THREADS), labels)
+        """As in a pipeline: what predicting does to a framework's random generators must not
+        matter.
+        """
+        return loss_and_accuracy(
+            backend.predict(ALL_LAYERS, weights, images, threads=THREADS), labels
+        )
 
     def run(start: Weights, state: dict | None, n_done: int) -> StateRecorder:
         recorder = StateRecorder("test", recipe.epochs, len(images), measure)
         epochs = plan_epochs(recipe, len(images), 0, n_done)
-        backend.fit(ALL_LAYERS, start, images, labels, epochs=epochs, recorder=recorder, state=state, **options)
+        backend.fit(
+            ALL_LAYERS,
+            start,
+            images,
+            labels,
+            epochs=epochs,
+            recorder=recorder,
+            state=state,
+            **options,
+        )
         return recorder
 
     whole = run(weights, None, 0)
     rest = run(*whole.kept[n_done - 1], n_done)
     assert len(rest.history) == 2 * (recipe.epochs - n_done)
-    assert [row["loss"] for row in rest.history] == [row["loss"] for row in whole.history[2 * n_done :]]
+    assert [row["loss"] for row in rest.history] == [
+        row["loss"] for row in whole.history[2 * n_done :]
+    ]
     for (mine, my_state), (theirs, their_state) in zip(rest.kept, whole.kept[n_done:], strict=True):
         assert all(mine[name].tobytes() == theirs[name].tobytes() for name in theirs)
         assert all(my_state[name].tobytes() == their_state[name].tobytes() for name in their_state)
@@ -214,8 +317,13 @@ def test_training_that_goes_on_from_its_state_ends_with_the_same_bytes(backend, 
 
 @every_backend
 def test_an_epoch_sees_its_own_images(backend, images, labels, generator):
-    """Two epochs on other images than those handed over are as two epochs on those, if each has its own."""
-    weights, recipe = weights_of(ALIKE_IN_TRAINING), SGD.model_copy(update={"epochs": 2, "augmentation": Augmentation(shift=1)})
+    """Two epochs on other images than those handed over are as two epochs on those, if each has its
+    own.
+    """
+    weights, recipe = (
+        weights_of(ALIKE_IN_TRAINING),
+        SGD.model_copy(update={"epochs": 2, "augmentation": Augmentation(shift=1)}),
+    )
     own = [generator.random(images.shape, dtype=np.float32) for _ in range(2)]
     epochs = list(plan_epochs(recipe, len(images), 0))
     recorder = StateRecorder("test", 2, len(images), lambda _: (0.0, 0.0))
@@ -234,17 +342,24 @@ def test_an_epoch_sees_its_own_images(backend, images, labels, generator):
 @every_backend
 def test_dropout_depends_on_the_seed(backend, images, labels):
     architecture = parse("flatten", {"dropout": {"rate": 0.5}}, {"dense": {"units": 10}})
-    recipe = SGD.model_copy(update={"batch_size": 40})  # one batch: its order makes no difference but to rounding
-    first, other = (fit(backend, architecture, weights_of(architecture), images, labels, recipe, seed).weights for seed in (0, 1))
+    # One batch: its order makes no difference but to rounding.
+    recipe = SGD.model_copy(update={"batch_size": 40})
+    first, other = (
+        fit(backend, architecture, weights_of(architecture), images, labels, recipe, seed).weights
+        for seed in (0, 1)
+    )
     assert np.abs(first["2_dense.W"] - other["2_dense.W"]).max() > 1e-3
 
 
 @every_backend
 def test_history_averages_over_samples_with_a_smaller_last_batch(backend, images, labels):
     weights = weights_of(ALIKE_IN_TRAINING)
-    recipe = SGD.model_copy(update={"batch_size": 12, "learning_rate": 1e-12})  # the weights as good as stand still
+    # The weights as good as stand still.
+    recipe = SGD.model_copy(update={"batch_size": 12, "learning_rate": 1e-12})
     recorder = fit(backend, ALIKE_IN_TRAINING, weights, images, labels, recipe)
-    loss, accuracy = loss_and_accuracy(backend.predict(ALIKE_IN_TRAINING, weights, images, threads=THREADS), labels)
+    loss, accuracy = loss_and_accuracy(
+        backend.predict(ALIKE_IN_TRAINING, weights, images, threads=THREADS), labels
+    )
     assert recorder.history[0]["loss"] == pytest.approx(loss, rel=1e-5)  # float32
     assert recorder.history[0]["accuracy"] == accuracy
 
@@ -256,10 +371,23 @@ def test_training_learns_what_can_be_learnt(backend, generator):
     images = generator.random((300, 4, 5, 1), dtype=np.float32) * 0.3
     images[np.arange(300), labels // 5, labels % 5] += 1
     architecture = parse("flatten", {"dense": {"units": 32}}, "relu", {"dense": {"units": 10}})
-    recipe = SGD.model_copy(update={"epochs": 20, "optimizer": "adam", "momentum": None, "learning_rate": 0.01, "schedule": "cosine"})
-    recorder = fit(backend, architecture, weights_of(architecture, (4, 5, 1)), images, labels, recipe)
+    recipe = SGD.model_copy(
+        update={
+            "epochs": 20,
+            "optimizer": "adam",
+            "momentum": None,
+            "learning_rate": 0.01,
+            "schedule": "cosine",
+        }
+    )
+    recorder = fit(
+        backend, architecture, weights_of(architecture, (4, 5, 1)), images, labels, recipe
+    )
     assert recorder.history[-2]["accuracy"] > 0.99
-    assert (backend.predict(architecture, recorder.weights, images, threads=THREADS).argmax(axis=1) == labels).mean() > 0.99
+    assert (
+        backend.predict(architecture, recorder.weights, images, threads=THREADS).argmax(axis=1)
+        == labels
+    ).mean() > 0.99
 
 
 def test_torch_reads_our_images_in_channels_last_memory_without_a_copy(images):

@@ -3,7 +3,17 @@
 import numpy as np
 import pytest
 
-from digits.base.files import read_array, read_json, read_split, rewritten, write_array, write_array_in_parts, write_json, write_split, write_table
+from digits.base.files import (
+    read_array,
+    read_json,
+    read_split,
+    rewritten,
+    write_array,
+    write_array_in_parts,
+    write_json,
+    write_split,
+    write_table,
+)
 from digits.errors import InputError
 
 
@@ -25,7 +35,9 @@ def test_arrays_come_back(tmp_path, generator):
 def test_array_in_parts_has_the_bytes_of_the_whole(tmp_path, generator):
     array = generator.random((7, 3), dtype=np.float32)
     write_array(tmp_path / "whole.npy", array)
-    write_array_in_parts(tmp_path / "parts.npy", array.shape, "float32", (array[:2], array[2:6], array[6:]))
+    write_array_in_parts(
+        tmp_path / "parts.npy", array.shape, "float32", (array[:2], array[2:6], array[6:])
+    )
     assert (tmp_path / "parts.npy").read_bytes() == (tmp_path / "whole.npy").read_bytes()
 
 
@@ -91,7 +103,9 @@ def test_damaged_json_is_an_input_error(tmp_path):
 
 def test_split_with_labels_missing_is_refused(tmp_path):
     write_split(tmp_path, np.zeros((3, 28, 28), np.uint8), np.zeros(2))
-    with pytest.raises(InputError, match=r"images uint8 \(3, 28, 28\), labels uint8 \(2,\); expected"):
+    with pytest.raises(
+        InputError, match=r"images uint8 \(3, 28, 28\), labels uint8 \(2,\); expected"
+    ):
         read_split(tmp_path)
 
 

@@ -21,14 +21,29 @@ from digits.training.params import load_params
 
 PARAMS = YAML(typ="safe").load(ROOT / "params.yaml")
 SCALARS = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=20), st.sampled_from(["", "relu", "conv", "../x", "$(id)", "1e-4", "-0"])
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=20),
+    st.sampled_from(["", "relu", "conv", "../x", "$(id)", "1e-4", "-0"]),
 )
-VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4), max_leaves=8)
-MANY = settings(max_examples=700, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4)
+    ),
+    max_leaves=8,
+)
+MANY = settings(
+    max_examples=700, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
+)
 
 
 def refused_in_one_line(read, *arguments) -> str | None:
-    """Return None where an input is accepted; where it is refused, assert that by an InputError that says something, and return that."""
+    """Return None where an input is accepted; where it is refused, assert that by an InputError
+    that says something, and return that.
+    """
     try:
         read(*arguments)
     except InputError as error:
@@ -40,15 +55,27 @@ def refused_in_one_line(read, *arguments) -> str | None:
 
 def places(value: object, path: tuple = ()) -> list[tuple]:
     """Return the paths of all values within a value."""
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [path] * bool(path) + [place for key, inner in items for place in places(inner, (*path, key))]
+    items = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
+    return [path] * bool(path) + [
+        place for key, inner in items for place in places(inner, (*path, key))
+    ]
 
 
 PLACES = places(PARAMS)
 
 
 @MANY
-@given(place=st.sampled_from(PLACES), value=VALUES, action=st.sampled_from(["replace", "delete", "add"]))
+@given(
+    place=st.sampled_from(PLACES),
+    value=VALUES,
+    action=st.sampled_from(["replace", "delete", "add"]),
+)
 def test_params_with_any_value_anywhere(place, value, action, tmp_path):
     params = json.loads(json.dumps(PARAMS))
     inner = params
@@ -66,10 +93,16 @@ def test_params_with_any_value_anywhere(place, value, action, tmp_path):
 
 
 @MANY
-@given(content=st.binary(max_size=200) | st.text(max_size=200).map(str.encode), start=st.integers(0, 4000), keep=st.booleans())
+@given(
+    content=st.binary(max_size=200) | st.text(max_size=200).map(str.encode),
+    start=st.integers(0, 4000),
+    keep=st.booleans(),
+)
 def test_params_with_any_bytes_in_them(content, start, keep, tmp_path):
     text = (ROOT / "params.yaml").read_bytes()
-    (tmp_path / "params.yaml").write_bytes(text[:start] + content + text[start:] if keep else content)
+    (tmp_path / "params.yaml").write_bytes(
+        text[:start] + content + text[start:] if keep else content
+    )
     message = refused_in_one_line(load_params, tmp_path / "params.yaml")
     assert message is None or "params.yaml" in message
 
@@ -77,16 +110,27 @@ def test_params_with_any_bytes_in_them(content, start, keep, tmp_path):
 def mutated(data: bytes) -> st.SearchStrategy[bytes]:
     """Return a strategy for damaged copies: bytes changed, cut off, put in, or all of them others."""
     position = st.integers(0, len(data) - 1)
-    changed = st.builds(lambda at, new: data[:at] + new + data[at + len(new) :], position, st.binary(min_size=1, max_size=8))
+    changed = st.builds(
+        lambda at, new: data[:at] + new + data[at + len(new) :],
+        position,
+        st.binary(min_size=1, max_size=8),
+    )
     cut = st.builds(lambda at: data[:at], position)
-    inserted = st.builds(lambda at, new: data[:at] + new + data[at:], position, st.binary(min_size=1, max_size=8))
+    inserted = st.builds(
+        lambda at, new: data[:at] + new + data[at:], position, st.binary(min_size=1, max_size=8)
+    )
     return changed | cut | inserted | st.binary(max_size=100)
 
 
 @pytest.fixture(scope="module")
 def model_bytes(tmp_path_factory) -> bytes:
     path = tmp_path_factory.mktemp("model") / "model.safetensors"
-    write_model(path, make_model([{"conv": {"filters": 2, "kernel_size": 3}}, "flatten", {"dense": {"units": 10}}]))
+    write_model(
+        path,
+        make_model(
+            [{"conv": {"filters": 2, "kernel_size": 3}}, "flatten", {"dense": {"units": 10}}]
+        ),
+    )
     return path.read_bytes()
 
 
@@ -100,11 +144,18 @@ def test_model_file_with_any_damage(data, model_bytes, tmp_path):
 
 
 @MANY
-@given(place=st.sampled_from(["architecture", "preprocessing", "pixels", "framework", "format", "run"]), value=VALUES)
+@given(
+    place=st.sampled_from(
+        ["architecture", "preprocessing", "pixels", "framework", "format", "run"]
+    ),
+    value=VALUES,
+)
 def test_model_file_with_any_description(place, value, tmp_path):
     model = make_model(["flatten", {"dense": {"units": 10}}])
     description = json.dumps(model.describe() | {place: value})
-    (tmp_path / "model.safetensors").write_bytes(save(model.weights, metadata={"digits": description}))
+    (tmp_path / "model.safetensors").write_bytes(
+        save(model.weights, metadata={"digits": description})
+    )
     message = refused_in_one_line(read_model, tmp_path / "model.safetensors")
     assert message is None or "model.safetensors" in message
 
@@ -125,7 +176,9 @@ def test_array_file_with_any_damage(data, tmp_path):
 
 @settings(MANY, max_examples=200)
 @given(
-    shape=st.lists(st.integers(0, 3), max_size=4), labels=st.lists(st.integers(0, 200), max_size=4), dtype=st.sampled_from(["u1", "f4", "O", "U3"])
+    shape=st.lists(st.integers(0, 3), max_size=4),
+    labels=st.lists(st.integers(0, 200), max_size=4),
+    dtype=st.sampled_from(["u1", "f4", "O", "U3"]),
 )
 def test_split_with_any_arrays(shape, labels, dtype, tmp_path):
     np.save(tmp_path / "images.npy", np.zeros(shape, dtype))

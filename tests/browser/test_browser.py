@@ -1,4 +1,6 @@
-"""The report and the pages of `dvc plots show` and `dvc plots diff`, opened in a browser as a user would, without a network."""
+"""The report and the pages of `dvc plots show` and `dvc plots diff`, opened in a browser as a user
+would, without a network.
+"""
 
 import re
 from html.parser import HTMLParser
@@ -12,15 +14,33 @@ from ruamel.yaml import YAML
 from digits.training.params import FRAMEWORKS, load_params
 
 MEBIBYTE = 2**20
-# Attributes whose value a browser may fetch without being asked to. That of <a href> it does not, but there is none to need.
-ADDRESSES = {"src", "srcset", "href", "xlink:href", "data", "poster", "background", "action", "formaction", "manifest", "ping"}
-# Addresses that scripts may have in them: names of namespaces and schemas, which nobody fetches, a message, and the target of a menu's link
-# that the page leaves out. Those of licences are in a comment.
-NAMES = re.compile(r"http://www\.w3\.org/|https://vega\.github\.io/(schema|editor)/|https://github\.com/vega/vega-lite/issues/2415")
+# Attributes whose value a browser may fetch without being asked to. That of <a href> it does not,
+# but there is none to need.
+ADDRESSES = {
+    "src",
+    "srcset",
+    "href",
+    "xlink:href",
+    "data",
+    "poster",
+    "background",
+    "action",
+    "formaction",
+    "manifest",
+    "ping",
+}
+# Addresses that scripts may have in them: names of namespaces and schemas, which nobody fetches, a
+# message, and the target of a menu's link that the page leaves out. Those of licences are in a
+# comment.
+NAMES = re.compile(
+    r"http://www\.w3\.org/|https://vega\.github\.io/(schema|editor)/|https://github\.com/vega/vega-lite/issues/2415"
+)
 
 
 class Loads(HTMLParser):
-    """What a page's elements, styles and scripts may load: `addresses` of attributes, `styles` and `scripts` as text."""
+    """What a page's elements, styles and scripts may load: `addresses` of attributes, `styles` and
+    `scripts` as text.
+    """
 
     def __init__(self, page: str):
         super().__init__()
@@ -38,8 +58,12 @@ class Loads(HTMLParser):
             if name == "style":
                 self.styles.append(value or "")
             assert not name.startswith("on"), f"<{tag} {name}>: a script in an attribute"
-        assert tag not in ("base", "iframe", "link", "object", "embed"), f"<{tag}>: an element that is there to load something"
-        assert (tag, "http-equiv") not in [(tag, name) for name, _ in attrs], "<meta http-equiv>: may send the browser elsewhere"
+        assert tag not in ("base", "iframe", "link", "object", "embed"), (
+            f"<{tag}>: an element that is there to load something"
+        )
+        assert (tag, "http-equiv") not in [(tag, name) for name, _ in attrs], (
+            "<meta http-equiv>: may send the browser elsewhere"
+        )
 
     def handle_endtag(self, tag: str) -> None:
         self.inside = ""
@@ -52,19 +76,26 @@ class Loads(HTMLParser):
 
 
 def check_loads_nothing_from_elsewhere(page: str) -> None:
-    """Assert that no attribute, style or script of a page has an address outside it and its folder, but for names that are not fetched."""
+    """Assert that no attribute, style or script of a page has an address outside it and its folder,
+    but for names that are not fetched.
+    """
     loads = Loads(page)
     assert loads.scripts
     for address in loads.addresses:
         assert address.startswith(("static/", "data:", "#")), address
     for style in loads.styles:
         assert "@import" not in style
-        assert all(target.startswith("data:") for target in re.findall(r"url\(\s*['\"]?([^)]*)", style)), style
+        assert all(
+            target.startswith("data:") for target in re.findall(r"url\(\s*['\"]?([^)]*)", style)
+        ), style
     for script in loads.scripts:
         for address in re.findall(r"https?://[^\s\"'`<>)]*", script):
             assert NAMES.match(address), address
         # An address without a scheme, where one would stand to be fetched.
-        assert not re.search(r"(\b(fetch|import|importScripts|Worker|open|sendBeacon)\(|\bfrom|\.(src|href)\s*=)\s*[\"'`]//", script)
+        assert not re.search(
+            r"(\b(fetch|import|importScripts|Worker|open|sendBeacon)\(|\bfrom|\.(src|href)\s*=)\s*[\"'`]//",
+            script,
+        )
 
 
 @pytest.mark.parametrize(
@@ -92,7 +123,9 @@ class Page(NamedTuple):
 
     @property
     def charts(self) -> set[str]:
-        """Return the ids that DVC gives the charts of dvc.yaml's tables: their paths with _ for what is neither letter nor digit."""
+        """Return the ids that DVC gives the charts of dvc.yaml's tables: their paths with _ for
+        what is neither letter nor digit.
+        """
         plots = YAML(typ="safe").load(self.clone.path / "dvc.yaml")["stages"]["visualize"]["plots"]
         paths = [path for plot in plots for path in plot]
         return {re.sub(r"\W", "_", path) for path in paths if path.endswith(".csv")}
@@ -125,7 +158,9 @@ def compared(clone, tmp_path) -> Page:
 def check_draws_everything_by_itself(browser, page: Page) -> None:
     opened = browser.open(page.folder / "index.html")
     assert opened.logged == []
-    assert all(address.startswith(("file://", "data:")) for address in opened.requested), opened.requested
+    assert all(address.startswith(("file://", "data:")) for address in opened.requested), (
+        opened.requested
+    )
     charts = browser.charts()
     assert set(charts) == page.charts
     for name, chart in charts.items():
@@ -140,22 +175,30 @@ def test_page_of_show_loads_nothing_from_elsewhere(shown):
 
 
 def test_page_of_show_is_below_3_mebibytes_with_its_images(shown):
-    assert sum(path.stat().st_size for path in shown.folder.rglob("*") if path.is_file()) < 3 * MEBIBYTE
+    assert (
+        sum(path.stat().st_size for path in shown.folder.rglob("*") if path.is_file())
+        < 3 * MEBIBYTE
+    )
 
 
 def test_page_of_show_draws_every_chart_and_asks_for_nothing(browser, shown):
     check_draws_everything_by_itself(browser, shown)
     for name, chart in browser.charts().items():
-        assert not any("workspace" in text for text in chart.texts), name  # there is but one revision: nothing to tell apart
+        # There is but one revision: nothing to tell apart.
+        assert not any("workspace" in text for text in chart.texts), name
 
 
 @pytest.mark.parametrize("width", [900, 500])
 def test_page_of_show_fits_the_window(browser, shown, width):
-    """What is wider scrolls in its own place; 500 pixels is as narrow as this browser's window can be."""
+    """What is wider scrolls in its own place; 500 pixels is as narrow as this browser's window can
+    be.
+    """
     browser.open(shown.folder / "index.html", width=width)
     assert browser.run("return document.documentElement.scrollWidth <= window.innerWidth")
     if width == 900:
-        assert browser.run("return [...document.querySelectorAll('main > div')].every(div => div.scrollWidth <= div.clientWidth)")
+        assert browser.run(
+            "return [...document.querySelectorAll('main > div')].every(div => div.scrollWidth <= div.clientWidth)"
+        )
 
 
 def test_click_in_the_legend_of_the_learning_curves_isolates_a_run(browser, shown):
@@ -184,8 +227,17 @@ def test_report_opens_by_itself_with_every_figure_drawn(browser, finished):
     check_loads_nothing_from_elsewhere(path.read_text())
     opened = browser.open(path)
     assert opened.logged == []
-    assert all(address.startswith(("file://", "data:")) for address in opened.requested), opened.requested
-    assert len(browser.run("return [...document.querySelectorAll('figure img')].filter(image => image.naturalWidth > 1000)")) == 11
+    assert all(address.startswith(("file://", "data:")) for address in opened.requested), (
+        opened.requested
+    )
+    assert (
+        len(
+            browser.run(
+                "return [...document.querySelectorAll('figure img')].filter(image => image.naturalWidth > 1000)"
+            )
+        )
+        == 11
+    )
 
 
 @pytest.mark.parametrize("width", [900, 500])
@@ -208,7 +260,9 @@ def test_click_on_a_heading_of_the_leaderboard_sorts_by_it(browser, finished):
 
     errors = [int(cell.replace(",", "")) for cell in column("errors")]
     assert errors == sorted(errors)
-    assert len(errors) == sum(len(load_params(finished.path / "params.yaml").runs(framework)) for framework in FRAMEWORKS)
+    assert len(errors) == sum(
+        len(load_params(finished.path / "params.yaml").runs(framework)) for framework in FRAMEWORKS
+    )
     click("parameters")
     ascending = [int(cell.replace(",", "")) for cell in column("parameters")]
     assert ascending == sorted(ascending)

@@ -1,4 +1,6 @@
-"""The page to draw on: what its server answers and refuses, and the page itself, drawn on in a browser as a user would."""
+"""The page to draw on: what its server answers and refuses, and the page itself, drawn on in a
+browser as a user would.
+"""
 
 import re
 import subprocess
@@ -20,7 +22,12 @@ from test_browser import check_loads_nothing_from_elsewhere
 from digits.commands.draw import MAX_BYTES, PAGE, load_models, make_app
 from digits.pictures.mnist_form import to_mnist_form
 
-ZERO: list[Stroke] = [[(0.5 + 0.16 * np.cos(angle), 0.5 + 0.25 * np.sin(angle)) for angle in np.linspace(0, 2 * np.pi, 24)]]
+ZERO: list[Stroke] = [
+    [
+        (0.5 + 0.16 * np.cos(angle), 0.5 + 0.25 * np.sin(angle))
+        for angle in np.linspace(0, 2 * np.pi, 24)
+    ]
+]
 PNG = {"content_type": "image/png"}
 
 
@@ -32,16 +39,26 @@ def client(models):
 def test_every_model_answers_with_the_probabilities_of_its_classes(client):
     answer = client.post("/classify", data=as_file(write_strokes(ZERO)).read(), **PNG).get_json()
     assert np.array_equal(answer["image"], to_mnist_form(write_strokes(ZERO).convert("RGB")))
-    assert [of_model["model"] for of_model in answer["answers"]] == ["scratch/mlp", "scratch/mlp_short"]
+    assert [of_model["model"] for of_model in answer["answers"]] == [
+        "scratch/mlp",
+        "scratch/mlp_short",
+    ]
     for of_model in answer["answers"]:
         assert of_model["classes"] == list("0123456789")
-        assert sum(of_model["probabilities"]) == pytest.approx(1, abs=1e-3)  # each rounded to four digits
+        # Each rounded to four digits.
+        assert sum(of_model["probabilities"]) == pytest.approx(1, abs=1e-3)
         assert int(np.argmax(of_model["probabilities"])) == 0
 
 
-@pytest.mark.parametrize(("strokes", "fault"), [([], "is blank"), (ONE_ONE, "has 2 separate glyphs")])
+@pytest.mark.parametrize(
+    ("strokes", "fault"), [([], "is blank"), (ONE_ONE, "has 2 separate glyphs")]
+)
 def test_drawing_of_no_single_digit_is_told(client, strokes, fault):
-    assert client.post("/classify", data=as_file(write_strokes(strokes)).read(), **PNG).get_json()["fault"].startswith(f"The drawing {fault}")
+    assert (
+        client.post("/classify", data=as_file(write_strokes(strokes)).read(), **PNG)
+        .get_json()["fault"]
+        .startswith(f"The drawing {fault}")
+    )
 
 
 POST = {"path": "/classify", "method": "POST", **PNG}
@@ -51,13 +68,29 @@ POST = {"path": "/classify", "method": "POST", **PNG}
     ("request_of", "status", "line"),
     [
         (POST | {"data": b""}, 400, "the drawing is no picture"),
-        (POST | {"data": as_file(write_strokes(ZERO)).getvalue()[:500]}, 400, "the drawing is damaged or cut off"),
-        (POST | {"data": b"a=b", "content_type": "text/plain"}, 400, "the drawing is text/plain; expected image/png"),
+        (
+            POST | {"data": as_file(write_strokes(ZERO)).getvalue()[:500]},
+            400,
+            "the drawing is damaged or cut off",
+        ),
+        (
+            POST | {"data": b"a=b", "content_type": "text/plain"},
+            400,
+            "the drawing is text/plain; expected image/png",
+        ),
         (POST | {"data": bytes(MAX_BYTES + 1)}, 413, ""),
         ({"path": "/classify"}, 405, ""),
         ({"path": "/demo.py"}, 404, ""),
-        ({"path": "/", "headers": {"Host": "attacker.example"}}, 400, "Host 'attacker.example' is not trusted"),
-        (POST | {"data": b"", "headers": {"Host": "attacker.example:8000"}}, 400, "Host 'attacker.example"),
+        (
+            {"path": "/", "headers": {"Host": "attacker.example"}},
+            400,
+            "Host 'attacker.example' is not trusted",
+        ),
+        (
+            POST | {"data": b"", "headers": {"Host": "attacker.example:8000"}},
+            400,
+            "Host 'attacker.example",
+        ),
     ],
 )
 def test_bad_request_gets_one_line(client, request_of, status, line):
@@ -80,7 +113,9 @@ def test_page_loads_nothing_from_elsewhere():
 
 
 def test_without_models_one_line_says_what_to_run(tmp_path):
-    printed = Clone(tmp_path).run(sys.executable, "-m", "digits.commands.draw", status=1, PYTHONPATH=str(ROOT))
+    printed = Clone(tmp_path).run(
+        sys.executable, "-m", "digits.commands.draw", status=1, PYTHONPATH=str(ROOT)
+    )
     assert printed == "error: models: has no trained model; run `make run`\n"
 
 
@@ -88,8 +123,20 @@ def test_without_models_one_line_says_what_to_run(tmp_path):
 def serve(models: Path) -> Iterator[tuple[subprocess.Popen, str]]:
     """Run `python -m digits.commands.draw`; yield its process and its address."""
     command = [sys.executable, "-m", "digits.commands.draw", "--port", "0"]
-    with subprocess.Popen(command, cwd=models.parent, env=ENVIRONMENT | {"PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, text=True) as server:
-        yield server, re.fullmatch(r"2 models answer on (http://127\.0\.0\.1:\d+); stop with Ctrl-C\n", server.stdout.readline())[1]
+    with subprocess.Popen(
+        command,
+        cwd=models.parent,
+        env=ENVIRONMENT | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as server:
+        yield (
+            server,
+            re.fullmatch(
+                r"2 models answer on (http://127\.0\.0\.1:\d+); stop with Ctrl-C\n",
+                server.stdout.readline(),
+            )[1],
+        )
         server.terminate()
 
 
@@ -101,8 +148,13 @@ def address(models) -> Iterator[str]:
 
 def test_a_port_that_is_taken_is_told(address, models):
     port = address.rpartition(":")[2]
-    printed = Clone(models.parent).run(sys.executable, "-m", "digits.commands.draw", "--port", port, status=1, PYTHONPATH=str(ROOT))
-    assert printed == f"error: port {port} cannot be had: Address already in use; choose another, as in --port 8001\n"
+    printed = Clone(models.parent).run(
+        sys.executable, "-m", "digits.commands.draw", "--port", port, status=1, PYTHONPATH=str(ROOT)
+    )
+    assert (
+        printed
+        == f"error: port {port} cannot be had: Address already in use; choose another, as in --port 8001\n"
+    )
 
 
 class Shown(NamedTuple):
@@ -138,17 +190,29 @@ def draw(browser, strokes: list[Stroke]) -> None:
     side = field.size["width"]
     for stroke in strokes:
         offsets = [(round(side * (x - 0.5)), round(side * (y - 0.5))) for x, y in stroke]
-        actions = ActionChains(browser.driver, duration=10).move_to_element_with_offset(field, *offsets[0]).click_and_hold()
+        actions = (
+            ActionChains(browser.driver, duration=10)
+            .move_to_element_with_offset(field, *offsets[0])
+            .click_and_hold()
+        )
         for offset in offsets[1:]:
             actions.move_to_element_with_offset(field, *offset)
         actions.release().perform()
 
 
 def draw_with_a_finger(browser, stroke: Stroke) -> None:
-    box = browser.run("const box = drawing.getBoundingClientRect(); return [box.left, box.top, box.width]")
+    box = browser.run(
+        "const box = drawing.getBoundingClientRect(); return [box.left, box.top, box.width]"
+    )
     places = [{"x": box[0] + box[2] * x, "y": box[1] + box[2] * y} for x, y in stroke]
-    for kind, points in [("touchStart", places[:1]), *(("touchMove", [place]) for place in places[1:]), ("touchEnd", [])]:
-        browser.driver.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    for kind, points in [
+        ("touchStart", places[:1]),
+        *(("touchMove", [place]) for place in places[1:]),
+        ("touchEnd", []),
+    ]:
+        browser.driver.execute_cdp_cmd(
+            "Input.dispatchTouchEvent", {"type": kind, "touchPoints": points}
+        )
 
 
 def test_drawing_is_answered_by_every_model_and_shown_as_the_networks_see_it(browser, address):
@@ -162,10 +226,14 @@ def test_drawing_is_answered_by_every_model_and_shown_as_the_networks_see_it(bro
         assert digit == "0", name
         assert len(heights) == 10
         assert int(np.argmax(heights)) == 0
-        assert heights[0] == pytest.approx(float(confidence) / 100, abs=0.03)  # bars are whole pixels, of 48
+        # Bars are whole pixels, of 48.
+        assert heights[0] == pytest.approx(float(confidence) / 100, abs=0.03)
     expected = to_mnist_form(write_strokes(ZERO, width=26 / 400).convert("RGB"))
-    # The centre of a zero lies between two pixels: the last bit decides which of them it is moved to.
-    shifted = [np.roll(expected, (down, right), axis=(0, 1)) for down in (-1, 0, 1) for right in (-1, 0, 1)]
+    # The centre of a zero lies between two pixels: the last bit decides which of them it is moved
+    # to.
+    shifted = [
+        np.roll(expected, (down, right), axis=(0, 1)) for down in (-1, 0, 1) for right in (-1, 0, 1)
+    ]
     assert max(np.corrcoef(page.seen.ravel(), digit.ravel())[0, 1] for digit in shifted) > 0.9
     assert all(request.startswith(address) for request in opened.requested)
     assert opened.logged == []
@@ -179,13 +247,23 @@ def test_answer_follows_each_stroke_and_clear_takes_all_away(browser, address):
     assert shown(browser).answers
     draw(browser, ONE_ONE[1:])
     page = shown(browser)
-    assert (page.verdict, page.answers) == ("The drawing has 2 separate glyphs; expected one digit.", {})
+    assert (page.verdict, page.answers) == (
+        "The drawing has 2 separate glyphs; expected one digit.",
+        {},
+    )
     browser.driver.find_element("id", "clear").click()
     assert shown(browser).verdict == "Nothing is drawn yet."
-    draw(browser, FIVE)  # nothing is left of what was drawn before: the five has its bar, and no ones
+    # Nothing is left of what was drawn before: the five has its bar, and no ones.
+    draw(browser, FIVE)
     page = shown(browser)
     assert page.answers
-    assert np.corrcoef(page.seen.ravel(), to_mnist_form(write_strokes(FIVE, width=26 / 400).convert("RGB")).ravel())[0, 1] > 0.9
+    assert (
+        np.corrcoef(
+            page.seen.ravel(),
+            to_mnist_form(write_strokes(FIVE, width=26 / 400).convert("RGB")).ravel(),
+        )[0, 1]
+        > 0.9
+    )
 
 
 def test_clear_is_reached_by_keyboard(browser, address):
@@ -212,7 +290,9 @@ def test_page_fits_a_phone_and_is_drawn_on_with_a_finger(browser, address, phone
     browser.open(address)
     draw_with_a_finger(browser, ZERO[0])
     assert shown(browser).verdict == "All 2 models say 0."
-    assert browser.run("return [window.innerWidth, document.documentElement.scrollWidth, window.scrollY]") == [360, 360, 0]
+    assert browser.run(
+        "return [window.innerWidth, document.documentElement.scrollWidth, window.scrollY]"
+    ) == [360, 360, 0]
 
 
 def test_a_stopped_server_is_told(browser, models):

@@ -1,4 +1,6 @@
-"""Verifying tells the same bytes from results within the tolerance, from others, and from what cannot be compared."""
+"""Verifying tells the same bytes from results within the tolerance, from others, and from what
+cannot be compared.
+"""
 
 import copy
 import json
@@ -12,16 +14,26 @@ from digits.errors import InputError
 LOCK = {
     "train_torch@cnn": {
         "cmd": "python -m stages.train_torch cnn",
-        "deps": [{"path": "data/raw", "md5": "1"}, {"path": "digits/model/model_file.py", "md5": "2"}],
+        "deps": [
+            {"path": "data/raw", "md5": "1"},
+            {"path": "digits/model/model_file.py", "md5": "2"},
+        ],
         "params": {"params.yaml": {"seed": 0}},
-        "outs": [{"path": "models/torch/cnn", "md5": "3"}, {"path": "models/times/torch/cnn.json", "md5": "4"}],
+        "outs": [
+            {"path": "models/torch/cnn", "md5": "3"},
+            {"path": "models/times/torch/cnn.json", "md5": "4"},
+        ],
     },
     "evaluate@torch": {
         "cmd": "python -m stages.evaluate torch",
         "deps": [{"path": "models/torch", "md5": "5"}],
         "outs": [{"path": "metrics/torch", "md5": "6"}],
     },
-    "download": {"cmd": "python -m stages.download", "deps": [], "outs": [{"path": "data/raw", "md5": "1"}]},
+    "download": {
+        "cmd": "python -m stages.download",
+        "deps": [],
+        "outs": [{"path": "data/raw", "md5": "1"}],
+    },
 }
 METRICS = {"accuracy": 0.99, "log_loss": 0.03}
 
@@ -50,7 +62,10 @@ def test_times_may_differ_and_what_they_are_part_of(tmp_path):
     assert all(path.startswith(("models/times", "plots/")) for path in WITH_TIMES)
 
 
-@pytest.mark.parametrize(("shift", "status", "told"), [(0.9, 3, "within the tolerance"), (-0.9, 3, "within"), (1.1, 4, "other results")])
+@pytest.mark.parametrize(
+    ("shift", "status", "told"),
+    [(0.9, 3, "within the tolerance"), (-0.9, 3, "within"), (1.1, 4, "other results")],
+)
 @pytest.mark.parametrize("name", TOLERANCES)
 def test_other_bytes_are_weighed_by_their_metrics(tmp_path, capsys, name, shift, status, told):
     other = METRICS | {name: METRICS[name] + shift * TOLERANCES[name]}

@@ -18,15 +18,21 @@ from digits.errors import InputError
 
 @pytest.fixture(autouse=True)
 def published_nowhere(monkeypatch):
-    """Point torchvision's published addresses at a port that nobody listens on: these tests need no network."""
+    """Point torchvision's published addresses at a port that nobody listens on: these tests need no
+    network.
+    """
     for cls in sources.TORCHVISION.values():
         monkeypatch.setattr(cls, "mirrors", ["http://localhost:9/"], raising=False)
     monkeypatch.setattr(sources.TORCHVISION["emnist_digits"], "url", "http://localhost:9/gzip.zip")
 
 
 def write_idx(path, array: np.ndarray) -> None:
-    """Write uint8 values in the IDX format: two zeros, type 8, number of axes, their lengths as 32 big-endian bits, the values."""
-    head = bytes([0, 0, 8, array.ndim]) + b"".join(length.to_bytes(4, "big") for length in array.shape)
+    """Write uint8 values in the IDX format: two zeros, type 8, number of axes, their lengths as 32
+    big-endian bits, the values.
+    """
+    head = bytes([0, 0, 8, array.ndim]) + b"".join(
+        length.to_bytes(4, "big") for length in array.shape
+    )
     path.write_bytes(gzip.compress(head + array.tobytes(), mtime=0))
 
 
@@ -42,7 +48,10 @@ def small_mnist(tmp_path, monkeypatch, generator):
     resources = []
     for split, n in (("train", 20), ("t10k", 10)):
         for name, array in (
-            (f"{split}-images-idx3-ubyte.gz", generator.integers(0, 256, (n, 28, 28), dtype=np.uint8)),
+            (
+                f"{split}-images-idx3-ubyte.gz",
+                generator.integers(0, 256, (n, 28, 28), dtype=np.uint8),
+            ),
             (f"{split}-labels-idx1-ubyte.gz", generator.integers(0, 10, n, dtype=np.uint8)),
         ):
             write_idx(folder / name, array)
@@ -66,7 +75,12 @@ def assert_is_small_mnist(source: Source) -> None:
     assert source.class_names == list("0123456789")
     for name, n in (("train", 20), ("test", 10)):
         images, labels = source.splits[name]
-        assert (images.shape, images.dtype, labels.shape, labels.dtype) == ((n, 28, 28), np.uint8, (n,), np.uint8)
+        assert (images.shape, images.dtype, labels.shape, labels.dtype) == (
+            (n, 28, 28),
+            np.uint8,
+            (n,),
+            np.uint8,
+        )
 
 
 def test_folder_is_a_mirror(small_mnist, tmp_path, generator):
@@ -86,8 +100,13 @@ def test_published_address_serves_where_the_own_mirror_has_nothing(served, tmp_p
     assert_is_small_mnist(fetch("mnist", str(tmp_path), tmp_path / "downloads"))
 
 
-@pytest.mark.parametrize("damage", [lambda data: data[:-5], lambda data: b"<html>", lambda data: data[:40] + b"\0" + data[41:]])
-def test_truncated_or_corrupt_file_is_named_with_every_mirrors_answer(small_mnist, tmp_path, damage):
+@pytest.mark.parametrize(
+    "damage",
+    [lambda data: data[:-5], lambda data: b"<html>", lambda data: data[:40] + b"\0" + data[41:]],
+)
+def test_truncated_or_corrupt_file_is_named_with_every_mirrors_answer(
+    small_mnist, tmp_path, damage
+):
     path = small_mnist / "train-labels-idx1-ubyte.gz"
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(InputError) as caught:
@@ -111,7 +130,10 @@ def test_nothing_reachable_is_one_line_with_advice(dataset, tmp_path):
 
 
 def test_emnist_digits_are_turned_upright(tmp_path, monkeypatch, generator):
-    images, labels = generator.integers(0, 256, (3, 28, 28), dtype=np.uint8), np.array([1, 2, 3], np.uint8)
+    images, labels = (
+        generator.integers(0, 256, (3, 28, 28), dtype=np.uint8),
+        np.array([1, 2, 3], np.uint8),
+    )
     (tmp_path / "gzip").mkdir()
     with zipfile.ZipFile(tmp_path / "gzip.zip", "w") as archive:
         for split in ("train", "test"):
@@ -128,10 +150,16 @@ def test_emnist_digits_are_turned_upright(tmp_path, monkeypatch, generator):
 def write_mat(path, compress: bool, **changes) -> dict:
     """Write a mnist_all.mat with MNIST's counts, the digit's number as every pixel."""
     arrays = {
-        f"{split}{digit}": np.full((count, 784), digit, np.uint8) for split, counts in MNIST_COUNTS.items() for digit, count in enumerate(counts)
+        f"{split}{digit}": np.full((count, 784), digit, np.uint8)
+        for split, counts in MNIST_COUNTS.items()
+        for digit, count in enumerate(counts)
     }
     arrays |= changes
-    savemat(path, {name: array for name, array in arrays.items() if array is not None}, do_compression=compress)
+    savemat(
+        path,
+        {name: array for name, array in arrays.items() if array is not None},
+        do_compression=compress,
+    )
     return arrays
 
 
@@ -150,7 +178,10 @@ def test_mat_file_is_a_source(tmp_path, compress):
     ("changes", "message"),
     [
         ({"train3": None}, "train3 is missing"),
-        ({"test9": np.zeros((1008, 784), np.uint8)}, r"test9 is uint8 \(1008, 784\); expected uint8 \(1009, 784\)"),
+        (
+            {"test9": np.zeros((1008, 784), np.uint8)},
+            r"test9 is uint8 \(1008, 784\); expected uint8 \(1009, 784\)",
+        ),
         ({"test0": np.zeros((980, 784))}, "test0 is float64"),
     ],
 )

@@ -15,14 +15,22 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text()
 def test_make_targets_that_they_run_are_in_the_makefile():
     makefile = (ROOT / "Makefile").read_text()
     targets = re.findall(r"^RUN make ([a-z]+)|digits make ([a-z]+)$", DOCKERFILE, re.M)
-    targets += [target for step in STEPS for target in re.findall(r"^make ([a-z]+)", step.get("run", ""), re.M)]
+    targets += [
+        target
+        for step in STEPS
+        for target in re.findall(r"^make ([a-z]+)", step.get("run", ""), re.M)
+    ]
     for target in {"".join(target) for target in targets}:
         assert f"\n{target}: " in makefile, target
     assert re.search(r'CMD \["make", "run"\]', DOCKERFILE)
 
 
 def test_files_that_the_workflow_names_exist():
-    named = {path for step in STEPS for path in re.findall(r"(?:\.ci|requirements|tests)/[\w.]+", step.get("run", ""))}
+    named = {
+        path
+        for step in STEPS
+        for path in re.findall(r"(?:\.ci|requirements|tests)/[\w.]+", step.get("run", ""))
+    }
     assert len(named) == 5
     for path in named:
         assert (ROOT / path).is_file(), path
@@ -30,14 +38,21 @@ def test_files_that_the_workflow_names_exist():
 
 def test_actions_are_pinned_to_a_commit_and_jobs_may_only_read_but_for_the_comment():
     for step in STEPS:
-        assert re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", step.get("uses", f"actions/none@{'0' * 40}"))
+        assert re.fullmatch(
+            r"actions/[a-z-]+@[0-9a-f]{40}", step.get("uses", f"actions/none@{'0' * 40}")
+        )
     assert WORKFLOW["permissions"] == {}
-    assert [job["permissions"] for job in WORKFLOW["jobs"].values()] == [{"contents": "read"}, {"contents": "read", "pull-requests": "write"}]
+    assert [job["permissions"] for job in WORKFLOW["jobs"].values()] == [
+        {"contents": "read"},
+        {"contents": "read", "pull-requests": "write"},
+    ]
 
 
 def test_python_is_the_one_that_the_makefile_asks_for():
     assert re.search(r"^FROM python:3\.11\.", DOCKERFILE, re.M)
-    assert {step["with"]["python-version"] for step in STEPS if "setup-python" in step.get("uses", "")} == {"3.11"}
+    assert {
+        step["with"]["python-version"] for step in STEPS if "setup-python" in step.get("uses", "")
+    } == {"3.11"}
 
 
 def test_report_compares_the_metrics_and_the_plots_with_another_revision(tmp_path):

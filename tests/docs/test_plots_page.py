@@ -1,4 +1,6 @@
-"""The page that `dvc plots show` fills is what its generator writes, and asks nothing of the network."""
+"""The page that `dvc plots show` fills is what its generator writes, and asks nothing of the
+network.
+"""
 
 import re
 
@@ -27,12 +29,21 @@ def test_page_has_a_place_for_the_plots_and_none_for_dvcs_scripts():
 
 def test_page_has_the_licences_of_what_is_in_it():
     comment = re.search(r"<!--(.*?)-->", (ROOT / PAGE).read_text(), re.S)[1]
-    for phrase in ("University of Washington Interactive Data Lab", "Mike Bostock", "BSD 3-Clause", "ISC License", "MIT License", "Redistributions"):
+    for phrase in (
+        "University of Washington Interactive Data Lab",
+        "Mike Bostock",
+        "BSD 3-Clause",
+        "ISC License",
+        "MIT License",
+        "Redistributions",
+    ):
         assert phrase in comment
 
 
 def test_what_would_end_the_scripts_element_is_escaped():
-    assert render(SMALL, 'a = "</script><!--"') == r'<script>a = "<\/script><\!--"</script>{plot_divs}'
+    assert (
+        render(SMALL, 'a = "</script><!--"') == r'<script>a = "<\/script><\!--"</script>{plot_divs}'
+    )
 
 
 @pytest.mark.parametrize("placeholder", DVC_PLACEHOLDERS)

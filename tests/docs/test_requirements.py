@@ -1,4 +1,6 @@
-"""Every package is pinned, those that others bring along too, and the environment that runs the tests is the pinned one."""
+"""Every package is pinned, those that others bring along too, and the environment that runs the
+tests is the pinned one.
+"""
 
 import re
 from importlib.metadata import version
@@ -42,7 +44,9 @@ def test_every_package_is_pinned_to_one_version(part):
 
 @pytest.mark.parametrize("part", PARTS)
 def test_pins_hold_all_that_is_asked_for(part):
-    assert {normalized(name) for name in asked_for(part)} <= {normalized(requirement.name) for requirement in pins(part).values()}
+    assert {normalized(name) for name in asked_for(part)} <= {
+        normalized(requirement.name) for requirement in pins(part).values()
+    }
 
 
 @pytest.mark.parametrize("part", [part for part in PARTS if part != "dev"])
@@ -55,4 +59,6 @@ def test_the_environment_is_the_pinned_one():
     for requirement in pins("dev").values():
         if requirement.marker is None or requirement.marker.evaluate():
             # A build for the CPU is 2.13.0+cpu.
-            assert Version(version(requirement.name)).public == str(requirement.specifier).removeprefix("=="), requirement.name
+            assert Version(version(requirement.name)).public == str(
+                requirement.specifier
+            ).removeprefix("=="), requirement.name

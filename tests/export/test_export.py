@@ -1,4 +1,6 @@
-"""An exported file gives the engine's logits in its own framework, in a fresh interpreter too, or is not written at all."""
+"""An exported file gives the engine's logits in its own framework, in a fresh interpreter too, or
+is not written at all.
+"""
 
 import json
 import os
@@ -28,16 +30,20 @@ from digits.model.model_file import Description, Model, write_model
 from digits.preprocessing.apply import Preprocessing
 
 pytestmark = [
-    pytest.mark.filterwarnings("ignore:`torch.jit"),  # TorchScript is deprecated: why it is used stands in digits/export/pt.py
-    pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths"),  # it costs PyTorch a copy
-    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword"),  # TensorFlow's tensors, within Keras
+    # TorchScript is deprecated: why it is used stands in digits/export/pt.py.
+    pytest.mark.filterwarnings("ignore:`torch.jit"),
+    # It costs PyTorch a copy.
+    pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths"),
+    # TensorFlow's tensors, within Keras.
+    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword"),
 ]
 
 FORMATS = {"pt": export_pt, "keras": export_keras, "onnx": export_onnx}
 every_format = pytest.mark.parametrize("name", FORMATS)
 every_choice_of_pixels = pytest.mark.parametrize("pixels", ["all", "kept"])
 
-# Each layer type first behind the input, and again behind another where it takes images or flat vectors alike.
+# Each layer type first behind the input, and again behind another where it takes images or flat
+# vectors alike.
 LAYERS = {
     "conv": [{"conv": {"filters": 3, "kernel_size": 3}}],
     "conv, even kernel": [{"conv": {"filters": 3, "kernel_size": 4}}],
@@ -51,8 +57,15 @@ LAYERS = {
     "dropout": [{"dropout": {"rate": 0.5}}],
     "batch_norm": ["batch_norm", "flatten", "batch_norm"],
 }
-CASES = {(name, "all"): parse(*layers, "flatten", {"dense": {"units": 10}}) for name, layers in LAYERS.items()}
-CASES |= {(name, "kept"): architecture for (name, _), architecture in CASES.items() if not name.startswith(("conv", "max_pool"))}
+CASES = {
+    (name, "all"): parse(*layers, "flatten", {"dense": {"units": 10}})
+    for name, layers in LAYERS.items()
+}
+CASES |= {
+    (name, "kept"): architecture
+    for (name, _), architecture in CASES.items()
+    if not name.startswith(("conv", "max_pool"))
+}
 CASES |= {("every type", "all"): ALL_LAYERS, ("every type for vectors", "kept"): ALL_LAYERS[8:]}
 
 
@@ -72,11 +85,24 @@ LOADERS = {"pt": load_pt, "keras": load_keras, "onnx": load_onnx}
 
 
 def make_model(architecture=ALL_LAYERS, pixels: str = "all") -> Model:
-    """Return a model whose input is not zero where the paper is, and which keeps pixels that are not side by side."""
+    """Return a model whose input is not zero where the paper is, and which keeps pixels that are
+    not side by side.
+    """
     preprocessing = Preprocessing(
-        dataset="mnist", class_names=list("0123456789"), normalization="standardize", mean=33.3, std=78.6, kept_pixels=list(range(100, 700, 3))
+        dataset="mnist",
+        class_names=list("0123456789"),
+        normalization="standardize",
+        mean=33.3,
+        std=78.6,
+        kept_pixels=list(range(100, 700, 3)),
     )
-    description = Description(framework="scratch", run="small", architecture=architecture, pixels=pixels, preprocessing=preprocessing)
+    description = Description(
+        framework="scratch",
+        run="small",
+        architecture=architecture,
+        pixels=pixels,
+        preprocessing=preprocessing,
+    )
     return Model(description, weights_of(architecture, description.input_shape))
 
 
@@ -86,17 +112,22 @@ def images(generator) -> np.ndarray:
 
 
 def expected_logits(model: Model, images: np.ndarray) -> np.ndarray:
-    return backend_scratch.build(model.description.architecture, model.weights).logits(model.inputs(images))
+    return backend_scratch.build(model.description.architecture, model.weights).logits(
+        model.inputs(images)
+    )
 
 
 def assert_logits_match(found: np.ndarray, expected: np.ndarray) -> None:
     assert found.dtype == np.float32
     assert np.ptp(expected, axis=0).max() > 1e-2  # images are told apart at all
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * np.abs(expected).max())  # float32, sums of up to 2,352 products
+    # Float32, sums of up to 2,352 products.
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
 
 
 def test_every_layer_type_has_a_case():
-    assert {layer.type for architecture in CASES.values() for layer in architecture} == set(LAYER_TYPES)
+    assert {layer.type for architecture in CASES.values() for layer in architecture} == set(
+        LAYER_TYPES
+    )
     assert set(export_onnx.LAYERS) == set(LAYER_TYPES.values())
 
 
@@ -145,7 +176,9 @@ def test_a_fresh_interpreter_loads_it_without_this_project(name, images, tmp_pat
         export.export(model, FORMATS[name], images, tmp_path / f"{pixels}.{name}")
     np.save(tmp_path / "images.npy", images)
     # -I: neither the working folder nor PYTHONPATH is searched.
-    subprocess.run([sys.executable, "-I", "-c", FRESH, name], cwd=tmp_path, check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-I", "-c", FRESH, name], cwd=tmp_path, check=True, capture_output=True
+    )
     for pixels, model in models.items():
         assert_logits_match(np.load(tmp_path / f"{pixels}.npy"), expected_logits(model, images))
 
@@ -245,7 +278,9 @@ def spoil(weights):
 
 @every_format
 @pytest.mark.parametrize("change", [shift_one, spoil])
-def test_file_with_other_logits_is_refused_and_nothing_is_left_behind(name, change, images, tmp_path, monkeypatch):
+def test_file_with_other_logits_is_refused_and_nothing_is_left_behind(
+    name, change, images, tmp_path, monkeypatch
+):
     monkeypatch.setattr(FORMATS[name], "write", tampered(FORMATS[name], change))
     with pytest.raises(InputError, match=r"not written: its logits are up to .* off the model's"):
         export.export(make_model(), FORMATS[name], images, tmp_path / f"folder/model.{name}")
@@ -255,7 +290,9 @@ def test_file_with_other_logits_is_refused_and_nothing_is_left_behind(name, chan
 def test_refused_export_leaves_the_file_that_was_there(images, tmp_path, monkeypatch):
     (tmp_path / "model.onnx").write_text("before")
     monkeypatch.setattr(export_onnx, "logits", lambda path, images: np.zeros((20, 9), np.float32))
-    with pytest.raises(InputError, match=r"gave logits float32 \(20, 9\); expected float32 \(20, 10\)"):
+    with pytest.raises(
+        InputError, match=r"gave logits float32 \(20, 9\); expected float32 \(20, 10\)"
+    ):
         export.export(make_model(), export_onnx, images, tmp_path / "model.onnx")
     assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
     assert (tmp_path / "model.onnx").read_text() == "before"
@@ -282,7 +319,13 @@ def test_without_test_digits_drawn_ones_take_their_place(tmp_path, monkeypatch):
 
 def run_command(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     command = [sys.executable, "-m", "digits.commands.export", *arguments]
-    return subprocess.run(command, cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
 
 
 @pytest.fixture
@@ -295,16 +338,31 @@ def test_command_writes_below_exports_where_no_output_is_named(folder, images):
     done = run_command(folder, "models/scratch/small", "--to", "onnx")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("exports/scratch/small.onnx: logits within ")
-    assert_logits_match(load_onnx(folder / "exports/scratch/small.onnx", images), expected_logits(make_model(), images))
+    assert_logits_match(
+        load_onnx(folder / "exports/scratch/small.onnx", images),
+        expected_logits(make_model(), images),
+    )
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["models/scratch/small", "--to", "tflite"], "--to is 'tflite'; expected one of: pt, keras, onnx"),
-        (["models/scratch/absent", "--to", "pt"], "models/scratch/absent/model.safetensors: cannot be read"),
-        (["models/scratch/small", "--to", "pt", "--output", "model.onnx"], "--output is 'model.onnx'; expected a file that ends in .pt"),
-        (["models/scratch/small", "--to", "pt", "--output", "models/scratch/small/model.pt"], "expected a file outside models/"),
+        (
+            ["models/scratch/small", "--to", "tflite"],
+            "--to is 'tflite'; expected one of: pt, keras, onnx",
+        ),
+        (
+            ["models/scratch/absent", "--to", "pt"],
+            "models/scratch/absent/model.safetensors: cannot be read",
+        ),
+        (
+            ["models/scratch/small", "--to", "pt", "--output", "model.onnx"],
+            "--output is 'model.onnx'; expected a file that ends in .pt",
+        ),
+        (
+            ["models/scratch/small", "--to", "pt", "--output", "models/scratch/small/model.pt"],
+            "expected a file outside models/",
+        ),
     ],
 )
 def test_command_refuses_in_one_line(folder, monkeypatch, capsys, arguments, message):
@@ -320,22 +378,38 @@ def test_command_refuses_in_one_line(folder, monkeypatch, capsys, arguments, mes
 
 def test_command_ends_with_one_line_and_status_1(folder):
     done = run_command(folder, "models/scratch/small/model.safetensors", "--to", "doc")
-    assert (done.returncode, done.stdout, done.stderr) == (1, "", "error: --to is 'doc'; expected one of: pt, keras, onnx\n")
+    assert (done.returncode, done.stdout, done.stderr) == (
+        1,
+        "",
+        "error: --to is 'doc'; expected one of: pt, keras, onnx\n",
+    )
 
 
 @pytest.mark.parametrize("output", ["file/model.onnx", "folder.onnx"])
 def test_output_that_cannot_be_written_is_named(output, images, tmp_path):
     (tmp_path / "file").touch()
     (tmp_path / "folder.onnx").mkdir()
-    with pytest.raises(InputError, match=rf"{output}: cannot be written: .*; name another file with --output"):
+    with pytest.raises(
+        InputError, match=rf"{output}: cannot be written: .*; name another file with --output"
+    ):
         export.export(make_model(), export_onnx, images, tmp_path / output)
     assert len(list(tmp_path.rglob("*"))) == 2
 
 
-@pytest.mark.parametrize(("name", "package", "part"), [("pt", "torch", "torch"), ("keras", "keras", "tf"), ("onnx", "onnxruntime", "use")])
+@pytest.mark.parametrize(
+    ("name", "package", "part"),
+    [("pt", "torch", "torch"), ("keras", "keras", "tf"), ("onnx", "onnxruntime", "use")],
+)
 def test_package_that_is_not_installed_is_named(name, package, part, monkeypatch):
-    for module in [f"digits.export_{name}", "digits.backends.torch.network", "digits.backends.tf.network"]:
+    for module in [
+        f"digits.export_{name}",
+        "digits.backends.torch.network",
+        "digits.backends.tf.network",
+    ]:
         monkeypatch.delitem(sys.modules, module, raising=False)
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(InputError, match=rf"--to {name} needs {package}, which is not installed; run `pip install -r requirements/{part}.txt`"):
+    with pytest.raises(
+        InputError,
+        match=rf"--to {name} needs {package}, which is not installed; run `pip install -r requirements/{part}.txt`",
+    ):
         export.load_format(name)

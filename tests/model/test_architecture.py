@@ -1,4 +1,6 @@
-"""Shapes and parameter counts, against numbers worked by hand and against PyTorch's and Keras' own counts."""
+"""Shapes and parameter counts, against numbers worked by hand and against PyTorch's and Keras' own
+counts.
+"""
 
 import pytest
 from conftest import ROOT
@@ -50,7 +52,9 @@ def test_running_statistics_are_weights_but_no_parameters():
     assert list(weight_shapes([BatchNorm()], (5, 5, 3)).values()) == [(3,)] * 4
 
 
-@pytest.mark.parametrize(("size", "stride", "expected"), [(5, 1, 24), (3, 2, 13), (4, 3, 9), (28, 1, 1)])
+@pytest.mark.parametrize(
+    ("size", "stride", "expected"), [(5, 1, 24), (3, 2, 13), (4, 3, 9), (28, 1, 1)]
+)
 def test_valid_convolution_has_as_many_windows_as_fit(size, stride, expected):
     layer = Conv(filters=2, kernel_size=size, stride=stride, padding="valid")
     assert layer.output_shape(IMAGE_SHAPE) == (expected, expected, 2)
@@ -59,7 +63,11 @@ def test_valid_convolution_has_as_many_windows_as_fit(size, stride, expected):
 @pytest.mark.parametrize(
     ("layer", "shape", "message"),
     [
-        (Conv(filters=1, kernel_size=9, padding="valid"), (8, 8, 1), "kernel_size 9 is larger than its 8 x 8 input"),
+        (
+            Conv(filters=1, kernel_size=9, padding="valid"),
+            (8, 8, 1),
+            "kernel_size 9 is larger than its 8 x 8 input",
+        ),
         (Conv(filters=1, kernel_size=3), (784,), "conv takes images, not 784 values"),
         (MaxPool(size=2), (7, 7, 1), "max_pool size 2 does not divide 7 x 7; use one of: 7"),
         (MaxPool(size=2), (13, 11, 1), "no size above 1 does"),
@@ -72,7 +80,12 @@ def test_layer_that_does_not_fit_says_why(layer, shape, message):
 
 def test_multiplications_are_counted_as_by_hand():
     # 784 places for each value of a kernel, then 196; one for each value of a matrix
-    assert count_multiplications(PARAMS.architectures["cnn"], IMAGE_SHAPE) == [784 * 9 * 32, 196 * 9 * 32 * 64, 3136 * 128, 1280]
+    assert count_multiplications(PARAMS.architectures["cnn"], IMAGE_SHAPE) == [
+        784 * 9 * 32,
+        196 * 9 * 32 * 64,
+        3136 * 128,
+        1280,
+    ]
 
 
 def test_layers_give_back_the_data_they_were_made_of():

@@ -1,4 +1,6 @@
-"""A model file describes itself, has the same bytes for the same model, and is refused where it is not ours."""
+"""A model file describes itself, has the same bytes for the same model, and is refused where it is
+not ours.
+"""
 
 import json
 
@@ -19,12 +21,23 @@ PARAMS = load_params(ROOT / "params.yaml")
 @pytest.fixture
 def model() -> Model:
     preprocessing = Preprocessing(
-        dataset="mnist", class_names=list("0123456789"), normalization="standardize", mean=33.3, std=78.6, kept_pixels=[3, 400]
+        dataset="mnist",
+        class_names=list("0123456789"),
+        normalization="standardize",
+        mean=33.3,
+        std=78.6,
+        kept_pixels=[3, 400],
     )
     description = Description(
-        framework="torch", run="small", architecture=PARAMS.architectures["cnn_small"], pixels="all", preprocessing=preprocessing
+        framework="torch",
+        run="small",
+        architecture=PARAMS.architectures["cnn_small"],
+        pixels="all",
+        preprocessing=preprocessing,
     )
-    return Model(description, initial_weights(description.architecture, description.input_shape, "he", 0))
+    return Model(
+        description, initial_weights(description.architecture, description.input_shape, "he", 0)
+    )
 
 
 @pytest.fixture
@@ -54,7 +67,13 @@ def test_raw_images_are_prepared_as_the_model_was_trained(model):
 
 
 def test_model_on_kept_pixels_takes_only_those(model):
-    description = Description(**{**model.description.model_dump(), "architecture": PARAMS.architectures["mlp_sigmoid"], "pixels": "kept"})
+    description = Description(
+        **{
+            **model.description.model_dump(),
+            "architecture": PARAMS.architectures["mlp_sigmoid"],
+            "pixels": "kept",
+        }
+    )
     assert description.input_shape == (2,)
     assert Model(description, {}).inputs(np.zeros((5, 28, 28), np.uint8)).shape == (5, 2)
 
@@ -63,7 +82,9 @@ def altered(path, change) -> None:
     """Rewrite a model file with `change(weights, description)` applied."""
     weights = load_file(path)
     header_size = int.from_bytes(path.read_bytes()[:8], "little")
-    description = json.loads(json.loads(path.read_bytes()[8 : 8 + header_size])["__metadata__"]["digits"])
+    description = json.loads(
+        json.loads(path.read_bytes()[8 : 8 + header_size])["__metadata__"]["digits"]
+    )
     change(weights, description)
     save_file(weights, path, metadata={"digits": json.dumps(description)})
 
@@ -72,14 +93,37 @@ def altered(path, change) -> None:
     ("change", "message"),
     [
         (lambda weights, _: weights.pop("0_conv.b"), "weights 0_conv.b are missing"),
-        (lambda weights, _: weights.update(extra=np.zeros(1, np.float32)), "weights extra are not in the architecture"),
-        (lambda weights, _: weights.update({"0_conv.b": np.zeros(3, np.float32)}), r"0_conv.b are float32 \(3,\); expected float32 \(16,\)"),
+        (
+            lambda weights, _: weights.update(extra=np.zeros(1, np.float32)),
+            "weights extra are not in the architecture",
+        ),
+        (
+            lambda weights, _: weights.update({"0_conv.b": np.zeros(3, np.float32)}),
+            r"0_conv.b are float32 \(3,\); expected float32 \(16,\)",
+        ),
         (lambda weights, _: weights.update({"0_conv.b": np.zeros(16)}), "0_conv.b are float64"),
-        (lambda weights, _: weights["0_conv.b"].fill(np.nan), "weights 0_conv.b are not all finite"),
-        (lambda _, description: description.update(format="digits-model-9"), "is no model file of this project"),
-        (lambda _, description: description["architecture"].pop(1) and description["architecture"].insert(0, "conv"), "is no model file"),
-        (lambda _, description: description["architecture"].pop(6), "is no model file of this project"),
-        (lambda _, description: description.pop("preprocessing"), "is no model file of this project"),
+        (
+            lambda weights, _: weights["0_conv.b"].fill(np.nan),
+            "weights 0_conv.b are not all finite",
+        ),
+        (
+            lambda _, description: description.update(format="digits-model-9"),
+            "is no model file of this project",
+        ),
+        (
+            lambda _, description: (
+                description["architecture"].pop(1) and description["architecture"].insert(0, "conv")
+            ),
+            "is no model file",
+        ),
+        (
+            lambda _, description: description["architecture"].pop(6),
+            "is no model file of this project",
+        ),
+        (
+            lambda _, description: description.pop("preprocessing"),
+            "is no model file of this project",
+        ),
     ],
 )
 def test_model_that_does_not_fit_its_description_is_refused(path, change, message):

@@ -1,10 +1,23 @@
-"""Pictures of digits come into MNIST's form, wherever the digit is and whatever it is written on; what is no single digit is refused."""
+"""Pictures of digits come into MNIST's form, wherever the digit is and whatever it is written on;
+what is no single digit is refused.
+"""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from paper import FIVE, ONE_ONE, OPEN_FOUR, SEVEN, as_image, grainy, ruled, shaded, shadowed, write_strokes
+from paper import (
+    FIVE,
+    ONE_ONE,
+    OPEN_FOUR,
+    SEVEN,
+    as_image,
+    grainy,
+    ruled,
+    shaded,
+    shadowed,
+    write_strokes,
+)
 from PIL import Image
 from scipy import ndimage
 
@@ -30,7 +43,8 @@ def test_digit_fills_its_box_and_has_its_centre_of_mass_in_the_middle(strokes):
     rows, columns = np.nonzero(image.any(axis=1))[0], np.nonzero(image.any(axis=0))[0]
     assert (image.shape, image.dtype, image.max()) == ((28, 28), np.uint8, 255)
     assert max(np.ptp(rows), np.ptp(columns)) + 1 == 20
-    # As in MNIST, where the mean over images is (14, 14), pixels counted from 0; within half a pixel, as images move by whole ones.
+    # As in MNIST, where the mean over images is (14, 14), pixels counted from 0; within half a
+    # pixel, as images move by whole ones.
     assert ndimage.center_of_mass(image) == pytest.approx((14, 14), abs=0.51)
 
 
@@ -38,8 +52,18 @@ def test_images_of_mnist_stay_nearly_as_they_are(mnist_folder, tmp_path):
     images = fetch("mnist", str(mnist_folder), tmp_path).splits["test"][0][:40]
     found = [form_of(Image.fromarray(image)) for image in images]
     # Where the centre of mass is near half a pixel, the image may move by a whole one.
-    assert np.median([np.corrcoef(mine.ravel(), image.ravel())[0, 1] for mine, image in zip(found, images, strict=True)]) > 0.93
-    assert np.mean([mine.sum() / image.sum() for mine, image in zip(found, images, strict=True)]) == pytest.approx(0.95, abs=0.1)
+    assert (
+        np.median(
+            [
+                np.corrcoef(mine.ravel(), image.ravel())[0, 1]
+                for mine, image in zip(found, images, strict=True)
+            ]
+        )
+        > 0.93
+    )
+    assert np.mean(
+        [mine.sum() / image.sum() for mine, image in zip(found, images, strict=True)]
+    ) == pytest.approx(0.95, abs=0.1)
 
 
 @settings(max_examples=15, deadline=None)
@@ -55,15 +79,31 @@ def test_size_place_and_levels_make_no_difference(side, left, top, right, levels
     ink, paper = levels
     larger = Image.new("L", (400 + left + right, 400 + top), paper)
     larger.paste(write_strokes(SEVEN, ink=ink, paper=paper), (left, top))
-    scaled = larger.resize((larger.width * side // 400, larger.height * side // 400), Image.Resampling.LANCZOS)
+    scaled = larger.resize(
+        (larger.width * side // 400, larger.height * side // 400), Image.Resampling.LANCZOS
+    )
     # The least of these sevens is eleven pixels high.
     assert difference(form_of(scaled), form_of(write_strokes(SEVEN))) < 50
 
 
-@pytest.mark.parametrize("colours", [("#1a2fa0", "#f0ead6"), ("#fae63c", "#ffffff"), ("#c81e1e", "#148214"), ("#ffffff", "#20262e")])
+@pytest.mark.parametrize(
+    "colours",
+    [
+        ("#1a2fa0", "#f0ead6"),
+        ("#fae63c", "#ffffff"),
+        ("#c81e1e", "#148214"),
+        ("#ffffff", "#20262e"),
+    ],
+)
 def test_ink_and_paper_may_have_any_colours(colours):
     ink, paper = (Image.new("RGB", (400, 400), colour) for colour in colours)
-    assert difference(form_of(Image.composite(paper, ink, write_strokes(SEVEN))), form_of(write_strokes(SEVEN))) < 15
+    assert (
+        difference(
+            form_of(Image.composite(paper, ink, write_strokes(SEVEN))),
+            form_of(write_strokes(SEVEN)),
+        )
+        < 15
+    )
 
 
 def test_a_fine_pen_is_thickened_so_that_it_shows():
@@ -74,7 +114,9 @@ def test_a_fine_pen_is_thickened_so_that_it_shows():
 
 def test_light_lines_and_shadow_make_no_difference(generator):
     plain = np.asarray(write_strokes(SEVEN, ink=40, paper=215), float) / 255
-    photograph = grainy(shadowed(shaded(ruled(plain, generator), generator, 0.3), generator), generator)
+    photograph = grainy(
+        shadowed(shaded(ruled(plain, generator), generator, 0.3), generator), generator
+    )
     assert difference(form_of(as_image(photograph)), form_of(as_image(plain))) < 40
 
 
@@ -99,12 +141,20 @@ def test_plain_picture_is_blank(paper):
 
 def test_paper_with_grain_and_shading_is_blank(generator):
     paper = np.full((600, 800), 0.8)
-    for picture in (grainy(paper, generator), shaded(paper, generator, 0.5), grainy(shadowed(shaded(paper, generator, 0.3), generator), generator)):
+    for picture in (
+        grainy(paper, generator),
+        shaded(paper, generator, 0.5),
+        grainy(shadowed(shaded(paper, generator, 0.3), generator), generator),
+    ):
         with pytest.raises(InputError, match="is blank"):
             form_of(as_image(picture))
 
 
-@pytest.mark.parametrize("strokes", [ONE_ONE, [[(0.2, 0.3), (0.2, 0.7)], [(0.5, 0.3), (0.5, 0.7)], [(0.8, 0.3), (0.8, 0.7)]]], ids=["11", "111"])
+@pytest.mark.parametrize(
+    "strokes",
+    [ONE_ONE, [[(0.2, 0.3), (0.2, 0.7)], [(0.5, 0.3), (0.5, 0.7)], [(0.8, 0.3), (0.8, 0.7)]]],
+    ids=["11", "111"],
+)
 def test_several_digits_are_refused(strokes):
     with pytest.raises(InputError, match=f"has {len(strokes)} separate glyphs"):
         form_of(write_strokes(strokes))

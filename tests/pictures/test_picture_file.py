@@ -1,4 +1,6 @@
-"""Files of pictures: whatever a camera or a drawing program writes is read, and whatever is no picture is told in one line."""
+"""Files of pictures: whatever a camera or a drawing program writes is read, and whatever is no
+picture is told in one line.
+"""
 
 import io
 import struct
@@ -18,7 +20,10 @@ def png_of_size(width: int, height: int) -> io.BytesIO:
     """Return a PNG file that says it has this size, and has no pixels."""
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     chunks = [(b"IHDR", header), (b"IDAT", b""), (b"IEND", b"")]
-    packed = [struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks]
+    packed = [
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    ]
     return io.BytesIO(b"\x89PNG\r\n\x1a\n" + b"".join(packed))
 
 
@@ -35,16 +40,29 @@ MODES = {
 }
 
 
-@pytest.mark.parametrize(("kind", "mode"), [(kind, mode) for kind, modes in MODES.items() for mode in modes])
+@pytest.mark.parametrize(
+    ("kind", "mode"), [(kind, mode) for kind, modes in MODES.items() for mode in modes]
+)
 def test_every_format_and_mode_gives_the_same_digit(kind, mode):
     picture = write_strokes(SEVEN)
-    picture = Image.fromarray(np.asarray(picture, np.uint16) * 64) if mode == "I;16" else picture.convert(mode)
+    picture = (
+        Image.fromarray(np.asarray(picture, np.uint16) * 64)
+        if mode == "I;16"
+        else picture.convert(mode)
+    )
     # JPEG's artefacts, and dithering where there are but two levels.
-    assert np.abs(to_mnist_form(decode_picture(as_file(picture, kind))).astype(int) - SEVEN_SEEN).mean() < 4
+    assert (
+        np.abs(
+            to_mnist_form(decode_picture(as_file(picture, kind))).astype(int) - SEVEN_SEEN
+        ).mean()
+        < 4
+    )
 
 
 def test_picture_of_a_phone_that_holds_several_is_read():
-    file = as_file(write_strokes(SEVEN), "mpo", save_all=True, append_images=[Image.new("L", (50, 50))])
+    file = as_file(
+        write_strokes(SEVEN), "mpo", save_all=True, append_images=[Image.new("L", (50, 50))]
+    )
     assert np.abs(to_mnist_form(decode_picture(file)).astype(int) - SEVEN_SEEN).mean() < 4
 
 
@@ -58,7 +76,11 @@ def test_picture_is_turned_as_its_exif_data_says(orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
     file = as_file(upright.transpose(back[orientation]), "jpeg", exif=exif, quality=95)
-    assert np.abs(np.asarray(decode_picture(file).convert("L"), int) - np.asarray(upright, int)).mean() < 2  # JPEG's artefacts
+    # JPEG's artefacts.
+    assert (
+        np.abs(np.asarray(decode_picture(file).convert("L"), int) - np.asarray(upright, int)).mean()
+        < 2
+    )
 
 
 @pytest.mark.parametrize("level", [0, 255])
@@ -77,7 +99,16 @@ def test_a_transparent_rim_is_no_ink():
     assert np.array_equal(to_mnist_form(decode_picture(as_file(picture))), SEVEN_SEEN)
 
 
-@pytest.mark.parametrize("content", [b"", b"hello", b"%PDF-1.4\n", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"%!PS-Adobe-3.0 EPSF-3.0\n"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"hello",
+        b"%PDF-1.4\n",
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        b"%!PS-Adobe-3.0 EPSF-3.0\n",
+    ],
+)
 def test_other_files_are_no_pictures(content):
     with pytest.raises(InputError, match="is no picture; expected PNG, JPEG"):
         decode_picture(io.BytesIO(content))
@@ -108,4 +139,5 @@ def test_missing_file_and_folder_are_told_by_their_path(tmp_path):
     with pytest.raises(InputError, match="cannot be read: Is a directory"):
         read_picture(tmp_path)
     save(write_strokes(SEVEN), tmp_path / "named.txt", format="png")
-    assert read_picture(tmp_path / "named.txt").mode == "RGB"  # what a file is called does not matter
+    # What a file is called does not matter.
+    assert read_picture(tmp_path / "named.txt").mode == "RGB"

@@ -1,4 +1,6 @@
-"""Several stages at a time: the same bytes as one after another, and a failure or Ctrl-C leaves nothing half-done."""
+"""Several stages at a time: the same bytes as one after another, and a failure or Ctrl-C leaves
+nothing half-done.
+"""
 
 import os
 import shutil
@@ -32,10 +34,16 @@ def test_all_stages_side_by_side_give_the_bytes_of_one_after_another(finished, c
 
 @pytest.mark.filterwarnings("ignore:_NoneStep:DeprecationWarning")  # DVC's use of pygtrie
 def test_only_what_is_stale_and_what_comes_after_it_is_started(clone, monkeypatch):
-    clone.edit_params({"train_scratch.mlp.learning_rate": 0.01, "train_scratch.cnn.learning_rate": 0.01})
+    clone.edit_params(
+        {"train_scratch.mlp.learning_rate": 0.01, "train_scratch.cnn.learning_rate": 0.01}
+    )
     monkeypatch.chdir(clone.path)
     trained = {"train_scratch@mlp", "train_scratch@cnn"}
-    assert stale_stages() == {**{stage: set() for stage in trained}, "evaluate@scratch": trained, "visualize": {"evaluate@scratch", *trained}}
+    assert stale_stages() == {
+        **{stage: set() for stage in trained},
+        "evaluate@scratch": trained,
+        "visualize": {"evaluate@scratch", *trained},
+    }
 
 
 def test_a_failed_stage_is_shown_what_runs_beside_it_ends_and_nothing_new_starts(clone):
@@ -72,8 +80,16 @@ def test_interrupted_it_stops_all_and_leaves_nothing_half_written(clone, number)
     lock = (clone.path / "dvc.lock").read_bytes()
     before = (clone.path / "params.yaml").read_text()
     clone.edit_params({"train_torch.mlp.epochs": 5000, "train_scratch.mlp.epochs": 5000})
-    with subprocess.Popen(COMMAND, cwd=clone.path, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        wait_until(lambda: len(list((clone.path / "checkpoints").rglob("mlp.safetensors"))) == 2)  # both train
+    with subprocess.Popen(
+        COMMAND,
+        cwd=clone.path,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        # Both train.
+        wait_until(lambda: len(list((clone.path / "checkpoints").rglob("mlp.safetensors"))) == 2)
         process.send_signal(number)
         printed, _ = process.communicate(timeout=300)
     assert process.returncode == 130, printed
@@ -93,7 +109,13 @@ def test_memory_bounds_the_jobs_but_lets_one_run():
 
 def test_make_run_is_plain_dvc_repro_unless_asked_for_jobs():
     plain, side_by_side = (
-        subprocess.run(["make", "-n", "--no-print-directory", "run", f"JOBS={jobs}"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        subprocess.run(
+            ["make", "-n", "--no-print-directory", "run", f"JOBS={jobs}"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
         for jobs in (1, 2)
     )
     assert plain.endswith("\ndvc repro\n")
@@ -102,4 +124,6 @@ def test_make_run_is_plain_dvc_repro_unless_asked_for_jobs():
 
 @pytest.mark.parametrize("jobs", ["0", "-1"])
 def test_jobs_that_make_no_sense_are_one_line(clone, jobs):
-    assert clone.run(*COMMAND[:-1], jobs, status=1) == f"error: --jobs is {jobs}; expected 1 or more\n"
+    assert (
+        clone.run(*COMMAND[:-1], jobs, status=1) == f"error: --jobs is {jobs}; expected 1 or more\n"
+    )

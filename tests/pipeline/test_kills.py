@@ -1,4 +1,6 @@
-"""Stages killed at any moment: the next `dvc repro` ends with the same bytes as a run that nobody disturbed. Run by `make kills`."""
+"""Stages killed at any moment: the next `dvc repro` ends with the same bytes as a run that nobody
+disturbed. Run by `make kills`.
+"""
 
 import json
 import os
@@ -16,7 +18,8 @@ from digits.commands.verify import differing_outputs, read_lock
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 N_KILLS = 50
-RUNS = {"torch": "cnn_small", "tf": "cnn_small", "scratch": "mlp"}  # with dropout and a Nesterov momentum, or Adam, to go on from
+# With dropout and a Nesterov momentum, or Adam, to go on from.
+RUNS = {"torch": "cnn_small", "tf": "cnn_small", "scratch": "mlp"}
 STAGES = [
     "download",
     "preprocess",
@@ -29,7 +32,9 @@ STAGES = [
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory) -> Clone:
-    """A clone in which one run a framework has trained on small digits, for enough epochs that a kill falls between two."""
+    """A clone in which one run a framework has trained on small digits, for enough epochs that a
+    kill falls between two.
+    """
     clone = copy_project(tmp_path_factory.mktemp("undisturbed"))
     yaml = YAML()
     params = yaml.load(clone.path / "params.yaml")
@@ -46,10 +51,17 @@ def undisturbed(tmp_path_factory) -> Clone:
 
 
 def kill_during(clone: Clone, stage: str, seconds: float) -> bool:
-    """Start a stage anew, kill it and DVC and all that they started after some seconds, and return whether it was still running."""
+    """Start a stage anew, kill it and DVC and all that they started after some seconds, and return
+    whether it was still running.
+    """
     command = ["dvc", "repro", "--force", "--single-item", "--no-run-cache", stage]
     with subprocess.Popen(
-        command, cwd=clone.path, env=ENVIRONMENT, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command,
+        cwd=clone.path,
+        env=ENVIRONMENT,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     ) as process:
         try:
             process.wait(seconds)
@@ -60,18 +72,28 @@ def kill_during(clone: Clone, stage: str, seconds: float) -> bool:
 
 
 def forget(clone: Clone, stage: str) -> None:
-    """Take a stage's outputs out of DVC's cache: DVC would bring them back from there instead of running the stage."""
+    """Take a stage's outputs out of DVC's cache: DVC would bring them back from there instead of
+    running the stage.
+    """
     cache = clone.path / ".dvc/cache/files/md5"
     for out in read_lock(clone.path)[stage]["outs"]:
         path = cache / out["md5"][:2] / out["md5"][2:]
-        files = [entry["md5"] for entry in json.loads(path.read_text())] if path.suffix == ".dir" and path.exists() else []
+        files = (
+            [entry["md5"] for entry in json.loads(path.read_text())]
+            if path.suffix == ".dir" and path.exists()
+            else []
+        )
         for file in [path, *(cache / md5[:2] / md5[2:] for md5 in files)]:
             file.unlink(missing_ok=True)
 
 
 def test_kills_at_random_moments_leave_nothing_that_is_mistaken_for_finished(undisturbed, tmp_path):
     shutil.copytree(undisturbed.path, tmp_path / "clone", symlinks=True)
-    clone, expected, chance = Clone(tmp_path / "clone"), read_lock(undisturbed.path), random.Random(0)
+    clone, expected, chance = (
+        Clone(tmp_path / "clone"),
+        read_lock(undisturbed.path),
+        random.Random(0),
+    )
     n_lock_lines = (clone.path / "dvc.lock").read_bytes().count(b"\n")
     seconds = {}
     for stage in STAGES:
@@ -84,19 +106,24 @@ def test_kills_at_random_moments_leave_nothing_that_is_mistaken_for_finished(und
         forget(clone, stage)
         killed = kill_during(clone, stage, chance.uniform(0, seconds[stage]))
         n_kills += killed
-        if (clone.path / "dvc.lock").read_bytes().count(b"\n") < n_lock_lines:  # DVC was writing it, which it does not do in one piece
+        # DVC was writing it, which it does not do in one piece.
+        if (clone.path / "dvc.lock").read_bytes().count(b"\n") < n_lock_lines:
             clone.run("git", "checkout", "dvc.lock")
         printed = clone.run("dvc", "repro", "--no-run-cache", stage)
         n_again += killed and f"Running stage '{stage}'" in printed
         n_resumed += "goes on after epoch" in printed
         assert differing_outputs(expected, read_lock(clone.path)) == [], stage
-        assert "up to date" in clone.run("dvc", "status", stage), stage  # the files are those of the lock
-        left = list(clone.path.rglob("*.partial")) + list((clone.path / "checkpoints").rglob("*.safetensors"))
+        # The files are those of the lock.
+        assert "up to date" in clone.run("dvc", "status", stage), stage
+        left = list(clone.path.rglob("*.partial")) + list(
+            (clone.path / "checkpoints").rglob("*.safetensors")
+        )
         assert left == [], stage
     clone.run("dvc", "repro", "--no-run-cache")  # the times have changed, and what shows them
     assert differing_outputs(expected, read_lock(clone.path)) == []
     assert "up to date" in clone.run("dvc", "status")
-    assert n_again > N_KILLS // 2  # the others were killed before DVC had removed anything, or when all was done
+    # The others were killed before DVC had removed anything, or when all was done.
+    assert n_again > N_KILLS // 2
     assert n_resumed > 0  # some of the kills fell between the first epoch and the last
 
 
@@ -108,7 +135,13 @@ def test_interrupted_training_says_how_to_go_on_and_does(undisturbed, tmp_path, 
     forget(clone, stage)
     command = ["dvc", "repro", "--force", "--single-item", "--no-run-cache", stage]
     with subprocess.Popen(
-        command, cwd=clone.path, env=ENVIRONMENT, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=clone.path,
+        env=ENVIRONMENT,
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     ) as process:
         lines = []
         for line in process.stdout:

@@ -17,7 +17,11 @@ from pathlib import Path
 import pytest
 from conftest import ENVIRONMENT, Clone, free_port
 
-S3_KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
+S3_KEYS = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_DEFAULT_REGION": "us-east-1",
+}
 
 
 def wait_for(port: int, server: subprocess.Popen) -> None:
@@ -38,7 +42,9 @@ def end(*connections: socket.socket) -> None:
 
 
 class Relay:
-    """A way to a server on this machine that breaks once it has handed out so many bytes: all its connections end, and no new one is let in."""
+    """A way to a server on this machine that breaks once it has handed out so many bytes: all its
+    connections end, and no new one is let in.
+    """
 
     def __init__(self, server_port: int):
         self.server_port = server_port
@@ -62,7 +68,8 @@ class Relay:
                     continue
                 server = socket.create_connection(("127.0.0.1", self.server_port))
                 for connection in (client, server):
-                    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else each of SFTP's small packets waits 40 ms
+                    # Else each of SFTP's small packets waits 40 ms.
+                    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self.connections += [client, server]
             threading.Thread(target=self.forward, args=(client, server, False), daemon=True).start()
             threading.Thread(target=self.forward, args=(server, client, True), daemon=True).start()
@@ -93,9 +100,12 @@ def ssh(tmp_path: Path) -> Iterator[tuple[str, dict[str, str], Relay]]:
     sshd = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
     if sshd is None:
         missing = "needs an SSH server; on Debian: apt-get install openssh-server"
-        pytest.fail(missing) if os.environ.get("DIGITS_SSHD") == "required" else pytest.skip(missing)
+        pytest.fail(missing) if os.environ.get("DIGITS_SSHD") == "required" else pytest.skip(
+            missing
+        )
     if os.getuid() == 0:
-        Path("/run/sshd").mkdir(exist_ok=True)  # where sshd, if root runs it, locks its unprivileged half in
+        # Where sshd, if root runs it, locks its unprivileged half in.
+        Path("/run/sshd").mkdir(exist_ok=True)
     home = tmp_path / "home"
     (home / ".ssh").mkdir(parents=True, mode=0o700)
     host_key, own_key, port = tmp_path / "host_key", home / ".ssh/id_ed25519", free_port()
@@ -106,11 +116,19 @@ def ssh(tmp_path: Path) -> Iterator[tuple[str, dict[str, str], Relay]]:
         f"ListenAddress 127.0.0.1:{port}\nHostKey {host_key}\nAuthorizedKeysFile {home}/.ssh/authorized_keys\nPidFile none\n"
         "PasswordAuthentication no\nKbdInteractiveAuthentication no\nUsePAM no\nStrictModes no\nSubsystem sftp internal-sftp\n"
     )
-    with subprocess.Popen([sshd, "-D", "-e", "-f", tmp_path / "sshd_config"], stderr=subprocess.DEVNULL) as server:
+    with subprocess.Popen(
+        [sshd, "-D", "-e", "-f", tmp_path / "sshd_config"], stderr=subprocess.DEVNULL
+    ) as server:
         wait_for(port, server)
         relay = Relay(port)
-        (home / ".ssh/known_hosts").write_text(f"[127.0.0.1]:{relay.port} {Path(f'{host_key}.pub').read_text()}")
-        yield f"ssh://{getpass.getuser()}@127.0.0.1:{relay.port}{tmp_path}/remote", {"HOME": str(home)}, relay
+        (home / ".ssh/known_hosts").write_text(
+            f"[127.0.0.1]:{relay.port} {Path(f'{host_key}.pub').read_text()}"
+        )
+        yield (
+            f"ssh://{getpass.getuser()}@127.0.0.1:{relay.port}{tmp_path}/remote",
+            {"HOME": str(home)},
+            relay,
+        )
         relay.listener.close()
         server.terminate()
 
@@ -119,7 +137,11 @@ def ssh(tmp_path: Path) -> Iterator[tuple[str, dict[str, str], Relay]]:
 def s3() -> Iterator[tuple[str, dict[str, str], Relay]]:
     """moto's S3 server behind a relay: the remote's address and the environment of who may log in."""
     port = free_port()
-    with subprocess.Popen([sys.executable, "-m", "moto.server", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+    with subprocess.Popen(
+        [sys.executable, "-m", "moto.server", "-p", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as server:
         wait_for(port, server)
         relay = Relay(port)
         environment = S3_KEYS | {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{relay.port}"}
@@ -166,11 +188,25 @@ def test_after_a_connection_that_broke_the_next_pull_completes(clone, tmp_path, 
     files = (clone.path / ".dvc/cache/files").rglob("*")
     relay.bytes_left = sum(file.stat().st_size for file in files if file.is_file()) // 2
     # Where DVC goes on trying, it is interrupted, as one would.
-    elsewhere.run("timeout", "--signal", "INT", "--kill-after", "30", "60", "dvc", "pull", status=None, **environment)
+    elsewhere.run(
+        "timeout",
+        "--signal",
+        "INT",
+        "--kill-after",
+        "30",
+        "60",
+        "dvc",
+        "pull",
+        status=None,
+        **environment,
+    )
     assert relay.broken
     for file in (elsewhere.path / ".dvc/cache/files/md5").rglob("*"):
-        if stat.S_IMODE(file.stat().st_mode) == 0o444:  # that of a file that DVC trusts from then on
-            assert hashlib.md5(file.read_bytes()).hexdigest() == (file.parent.name + file.name).removesuffix(".dir")
+        # That of a file that DVC trusts from then on.
+        if stat.S_IMODE(file.stat().st_mode) == 0o444:
+            assert hashlib.md5(file.read_bytes()).hexdigest() == (
+                file.parent.name + file.name
+            ).removesuffix(".dir")
     relay.bytes_left = float("inf")
     elsewhere.run("dvc", "pull", **environment)
     assert_nothing_is_left_to_run(elsewhere)

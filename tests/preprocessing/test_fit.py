@@ -5,7 +5,15 @@ import pytest
 
 from digits.errors import InputError
 from digits.preprocessing.apply import network_inputs, normalize
-from digits.preprocessing.fit import PART, PixelSums, find_kept_pixels, fit_normalization, in_parts, split_train_validation, sum_pixels
+from digits.preprocessing.fit import (
+    PART,
+    PixelSums,
+    find_kept_pixels,
+    fit_normalization,
+    in_parts,
+    split_train_validation,
+    sum_pixels,
+)
 
 
 def test_split_is_disjoint_whole_and_stratified(generator):
@@ -51,10 +59,15 @@ def test_sums_are_those_of_the_chosen_images_whatever_the_parts(generator):
 
 def test_mean_std_and_variances_are_numpys(generator):
     images = generator.integers(0, 256, (500, 28, 28), dtype=np.uint8)
-    assert fit_normalization("standardize", sums_of(images)) == pytest.approx((images.mean(), images.std()), rel=1e-12)
+    assert fit_normalization("standardize", sums_of(images)) == pytest.approx(
+        (images.mean(), images.std()), rel=1e-12
+    )
     variances = (images.reshape(500, -1) / 255).var(axis=0)
     threshold = float(np.median(variances))  # of 784 values: between two of them
-    assert find_kept_pixels(sums_of(images), threshold) == np.flatnonzero(variances > threshold).tolist()
+    assert (
+        find_kept_pixels(sums_of(images), threshold)
+        == np.flatnonzero(variances > threshold).tolist()
+    )
 
 
 def test_normalizations_have_the_ranges_they_promise(generator):
@@ -82,4 +95,6 @@ def test_pixels_are_kept_by_their_variance():
 def test_network_inputs_are_images_or_the_kept_pixels(generator):
     images = generator.random((2, 28, 28), dtype=np.float32)
     assert network_inputs(images, None).shape == (2, 28, 28, 1)
-    assert np.array_equal(network_inputs(images, [0, 29]), np.stack([images[:, 0, 0], images[:, 1, 1]], axis=1))
+    assert np.array_equal(
+        network_inputs(images, [0, 29]), np.stack([images[:, 0, 0], images[:, 1, 1]], axis=1)
+    )

@@ -13,11 +13,20 @@ from digits.reporting.comparisons import compare_pairs
 from digits.reporting.tables import reliability_table, results_table
 
 NAMES = ["a", "b", "c"]
-RUNS = [("torch", "cnn"), ("torch", "mlp"), ("tf", "cnn"), ("scratch", "cnn"), ("scratch", "mlp_sigmoid")]
+RUNS = [
+    ("torch", "cnn"),
+    ("torch", "mlp"),
+    ("tf", "cnn"),
+    ("scratch", "cnn"),
+    ("scratch", "mlp_sigmoid"),
+]
 
 
 def draw_all(n_runs: int) -> dict:
-    results = [make_result(framework, run, 6 + number) for number, (framework, run) in enumerate(RUNS[:n_runs])]
+    results = [
+        make_result(framework, run, 6 + number)
+        for number, (framework, run) in enumerate(RUNS[:n_runs])
+    ]
     images = np.random.default_rng(0).integers(0, 256, (12, 28, 28), dtype=np.uint8)
     pairs = compare_pairs(results)
     table = results_table(results, pairs)
@@ -29,16 +38,23 @@ def draw_all(n_runs: int) -> dict:
         "times": figures.plot_accuracy_against_time(table, results, "MNIST"),
         "accuracy": figures.plot_accuracy(table, "MNIST"),
         "reliability": figures.plot_reliability(reliability_table(results), results, "MNIST"),
-        "filters": figures.plot_first_layer_filters({result.name: make_model(["flatten", {"dense": {"units": 20}}]) for result in results}, "MNIST"),
+        "filters": figures.plot_first_layer_filters(
+            {result.name: make_model(["flatten", {"dense": {"units": 20}}]) for result in results},
+            "MNIST",
+        ),
     }
 
 
 def draw_the_rest() -> dict:
     """Draw the figures that do not name every run."""
-    results = [make_result(framework, run, 6 + number) for number, (framework, run) in enumerate(RUNS)]
+    results = [
+        make_result(framework, run, 6 + number) for number, (framework, run) in enumerate(RUNS)
+    ]
     images = np.random.default_rng(0).integers(0, 256, (12, 28, 28), dtype=np.uint8)
     return {
-        "comparisons": figures.plot_comparisons(compare_pairs(results), [result.name for result in results], "MNIST"),
+        "comparisons": figures.plot_comparisons(
+            compare_pairs(results), [result.name for result in results], "MNIST"
+        ),
         "shared": figures.plot_shared_mistakes(results, images, NAMES, "MNIST"),
         "pruned": figures.plot_pruned_pixels(images, list(range(300)), "MNIST"),
     }
@@ -49,9 +65,21 @@ def make_model(architecture: list, pixels: str = "all", kept: int = 784) -> Mode
     preprocessing = Preprocessing(
         dataset="mnist", class_names=NAMES, normalization="zero_one", mean=0.0, std=255.0, kept_pixels=list(range(kept))
     )  # fmt: skip
-    description = Description(framework="scratch", run="a", architecture=architecture, pixels=pixels, preprocessing=preprocessing)
+    description = Description(
+        framework="scratch",
+        run="a",
+        architecture=architecture,
+        pixels=pixels,
+        preprocessing=preprocessing,
+    )
     shapes = weight_shapes(description.architecture, description.input_shape)
-    return Model(description, {name: np.arange(np.prod(shape), dtype=np.float32).reshape(shape) for name, shape in shapes.items()})
+    return Model(
+        description,
+        {
+            name: np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+            for name, shape in shapes.items()
+        },
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -68,13 +96,17 @@ def texts(figure) -> str:
 def test_every_figure_names_the_data_and_every_run(n_runs):
     for name, figure in draw_all(n_runs).items():
         assert "MNIST" in texts(figure), name
-        assert all(run in texts(figure).replace("\n", " ") for run in (" ".join(pair) for pair in RUNS[:n_runs])), name
+        assert all(
+            run in texts(figure).replace("\n", " ")
+            for run in (" ".join(pair) for pair in RUNS[:n_runs])
+        ), name
 
 
 def test_confusion_cells_are_the_counts():
     figure = draw_all(1)["confusions"]
     # 6 of 12 right: 2 of 4 of each class, the others one class too high.
-    cells = {text.get_position()[::-1]: text.get_text() for text in figure.axes[0].texts}  # (true, predicted)
+    # (true, predicted).
+    cells = {text.get_position()[::-1]: text.get_text() for text in figure.axes[0].texts}
     assert cells == {(0, 0): "2", (0, 1): "2", (1, 1): "2", (1, 2): "2", (2, 0): "2", (2, 2): "2"}
 
 
@@ -109,8 +141,14 @@ def test_saved_picture_is_as_wide_as_a_printed_page_needs(tmp_path):
 
 
 def test_comparisons_say_who_is_better_where_it_is_significant():
-    runs = [make_result("torch", "cnn", 12), make_result("tf", "cnn", 1), make_result("scratch", "cnn", 11)]
-    axis = figures.plot_comparisons(compare_pairs(runs), [run.name for run in runs], "MNIST").axes[0]
+    runs = [
+        make_result("torch", "cnn", 12),
+        make_result("tf", "cnn", 1),
+        make_result("scratch", "cnn", 11),
+    ]
+    axis = figures.plot_comparisons(compare_pairs(runs), [run.name for run in runs], "MNIST").axes[
+        0
+    ]
     verdicts = axis.collections[0].get_array()
     assert verdicts[0].tolist() == [1, None]  # 11 : 0
     assert verdicts[1].tolist() == [0, -1]  # 1 : 0, and 0 : 10
@@ -119,11 +157,14 @@ def test_comparisons_say_who_is_better_where_it_is_significant():
 
 def test_one_run_alone_can_be_drawn():
     run = make_result("torch", "cnn", 9)
-    assert "Which runs differ" in texts(figures.plot_comparisons(compare_pairs([run]), [run.name], "MNIST"))
+    assert "Which runs differ" in texts(
+        figures.plot_comparisons(compare_pairs([run]), [run.name], "MNIST")
+    )
 
 
 def test_shared_mistakes_are_those_of_most_runs_first():
-    found = texts(draw_the_rest()["shared"])  # images 10 and 11 are wrong in all five runs, image 6 in one
+    # Images 10 and 11 are wrong in all five runs, image 6 in one.
+    found = texts(draw_the_rest()["shared"])
     assert "2 by all 5" in found
     assert "5 of 5 wrong" in found
     assert found.index("5 of 5 wrong") < found.index("1 of 5 wrong")
@@ -131,11 +172,15 @@ def test_shared_mistakes_are_those_of_most_runs_first():
 
 def test_runs_without_mistakes_share_none():
     perfect = [make_result("torch", "cnn", 12)] * 2
-    assert "0 by all 2" in texts(figures.plot_shared_mistakes(perfect, np.zeros((12, 28, 28), np.uint8), NAMES, "MNIST"))
+    assert "0 by all 2" in texts(
+        figures.plot_shared_mistakes(perfect, np.zeros((12, 28, 28), np.uint8), NAMES, "MNIST")
+    )
 
 
 def test_filters_of_a_convolution_are_its_kernels():
-    model = make_model([{"conv": {"filters": 4, "kernel_size": 3}}, "flatten", {"dense": {"units": 3}}])
+    model = make_model(
+        [{"conv": {"filters": 4, "kernel_size": 3}}, "flatten", {"dense": {"units": 3}}]
+    )
     filters = figures.first_layer_filters(model)
     assert filters.shape == (4, 3, 3)
     assert np.array_equal(filters[1], model.weights["0_conv.W"][:, :, 0, 1])
@@ -170,7 +215,9 @@ def test_comparisons_leave_out_the_numbers_where_they_do_not_fit():
 
 def test_a_long_legend_makes_the_figure_higher():
     heights = [
-        figures.plot_accuracy_per_class([make_result("torch", f"run_{number}", 6) for number in range(n)], NAMES, "MNIST").get_figheight()
+        figures.plot_accuracy_per_class(
+            [make_result("torch", f"run_{number}", 6) for number in range(n)], NAMES, "MNIST"
+        ).get_figheight()
         for n in (9, 10, 50)
     ]
     assert heights == pytest.approx([4.2, 4.2, 4.2 + 8 * 0.2])
@@ -179,5 +226,6 @@ def test_a_long_legend_makes_the_figure_higher():
 def test_mean_and_std_are_numpys_over_all_parts(generator):
     images = generator.random((2500, 28, 28), dtype=np.float32)
     mean, std = figures.mean_and_std(images)
-    np.testing.assert_allclose(mean, images.mean(axis=0, dtype=np.float64), rtol=1e-6)  # part - mean is float64, the part float32
+    # Part - mean is float64, the part float32.
+    np.testing.assert_allclose(mean, images.mean(axis=0, dtype=np.float64), rtol=1e-6)
     np.testing.assert_allclose(std, images.std(axis=0, dtype=np.float64), rtol=1e-6)

@@ -36,7 +36,9 @@ def render(tmp_path, runs=RUNS, images=None, recipes=None) -> str:
 
 
 class Page(HTMLParser):
-    """What a page loads, and the text of each cell of its tables and of each card, by the order in which they stand."""
+    """What a page loads, and the text of each cell of its tables and of each card, by the order in
+    which they stand.
+    """
 
     def __init__(self, page: str):
         super().__init__()
@@ -47,7 +49,9 @@ class Page(HTMLParser):
         self.feed(page)
 
     def handle_starttag(self, tag, attrs):
-        self.addresses += [value for name, value in attrs if name in ("src", "href", "action", "srcset", "data")]
+        self.addresses += [
+            value for name, value in attrs if name in ("src", "href", "action", "srcset", "data")
+        ]
         if tag in ("td", "article"):
             self.within.append(tag)
             (self.cells if tag == "td" else self.cards).append("")
@@ -71,20 +75,42 @@ def test_page_loads_nothing_from_elsewhere(tmp_path):
 
 def test_leaderboard_has_the_measured_numbers_best_first(tmp_path):
     cells = Page(render(tmp_path)).cells
-    assert cells[:10] == ["tf", "cnn", "91.67 (81.67 to 101.67)", "1", "a", "0.5000", "1.23", "12,345", "3.2", "1,024"]
+    assert cells[:10] == [
+        "tf",
+        "cnn",
+        "91.67 (81.67 to 101.67)",
+        "1",
+        "a",
+        "0.5000",
+        "1.23",
+        "12,345",
+        "3.2",
+        "1,024",
+    ]
     assert cells[10:12] == ["torch", "cnn"]
 
 
 def test_same_architecture_is_compared(tmp_path):
     cells = Page(render(tmp_path)).cells
     place = next(number for number, cell in enumerate(cells) if cell == "torch cnn")
-    assert cells[place : place + 7] == ["torch cnn", "tf cnn", "83.33 %", "0", "2", "p = 0.50", "no"]
+    assert cells[place : place + 7] == [
+        "torch cnn",
+        "tf cnn",
+        "83.33 %",
+        "0",
+        "2",
+        "p = 0.50",
+        "no",
+    ]
 
 
 def test_every_mistake_has_truth_and_each_runs_answer(tmp_path):
     cards = [" ".join(card.split()) for card in Page(render(tmp_path)).cards]
     assert len(cards) == 6  # the worst run's six; the other runs' are among them
-    assert cards[0] == "is c, test image 11 torch cnn a ✗ 86.7 % tf cnn a ✗ 86.7 % scratch mlp a ✗ 86.7 %"
+    assert (
+        cards[0]
+        == "is c, test image 11 torch cnn a ✗ 86.7 % tf cnn a ✗ 86.7 % scratch mlp a ✗ 86.7 %"
+    )
     assert "6 of 12 test images were misclassified by at least one of 3 runs" in render(tmp_path)
     assert any("torch cnn a ✓" in card and "scratch mlp b ✗" in card for card in cards)
 
@@ -115,7 +141,9 @@ def test_a_gpu_is_named_beside_the_library(tmp_path):
 
 def test_parameters_versions_and_data_are_told(tmp_path):
     params = load_params(ROOT / "params.yaml")
-    text = render(tmp_path, recipes={"torch cnn": params.recipe("torch", "cnn").model_dump(exclude_none=True)})
+    text = render(
+        tmp_path, recipes={"torch cnn": params.recipe("torch", "cnn").model_dump(exclude_none=True)}
+    )
     for expected in (
         "scratch 1.0; tf 1.0; torch 1.0",
         "2 cores (a processor), 2 threads, Python 3.11",
@@ -130,4 +158,6 @@ def test_parameters_versions_and_data_are_told(tmp_path):
 
 @pytest.mark.parametrize("name", CAPTIONS)
 def test_every_figure_has_a_caption_and_a_text_for_who_cannot_see_it(tmp_path, name):
-    assert f'<figure id="{name}"><img src="data:image/png;base64,iVBORw==" alt="' in render(tmp_path)
+    assert f'<figure id="{name}"><img src="data:image/png;base64,iVBORw==" alt="' in render(
+        tmp_path
+    )

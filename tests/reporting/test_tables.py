@@ -51,12 +51,20 @@ def make_result(framework: str, run: str, n_right: int) -> RunResult:
 
 @pytest.fixture
 def results() -> list[RunResult]:
-    return [make_result("torch", "cnn", 9), make_result("tf", "cnn", 11), make_result("scratch", "mlp", 6)]
+    return [
+        make_result("torch", "cnn", 9),
+        make_result("tf", "cnn", 11),
+        make_result("scratch", "mlp", 6),
+    ]
 
 
 def test_results_are_ranked_by_errors(results):
     table = results_table(results, compare_pairs(results))
-    assert table[["framework", "errors"]].values.tolist() == [["tf", 1], ["torch", 3], ["scratch", 6]]
+    assert table[["framework", "errors"]].values.tolist() == [
+        ["tf", 1],
+        ["torch", 3],
+        ["scratch", 6],
+    ]
 
 
 def test_markdown_has_the_units_people_read(results):
@@ -110,11 +118,20 @@ def test_mistakes_are_the_most_confident_first_with_their_images(results):
 
 
 def test_run_without_mistakes_has_no_row():
-    assert list(mistakes_table([make_result("torch", "cnn", 12)], np.zeros((12, 28, 28), np.uint8), ["a", "b", "c"])["sample"]) == []
+    assert (
+        list(
+            mistakes_table(
+                [make_result("torch", "cnn", 12)], np.zeros((12, 28, 28), np.uint8), ["a", "b", "c"]
+            )["sample"]
+        )
+        == []
+    )
 
 
 def decode(uri: str) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(uri.removeprefix("data:image/png;base64,")))))
+    return np.asarray(
+        Image.open(io.BytesIO(base64.b64decode(uri.removeprefix("data:image/png;base64,"))))
+    )
 
 
 def test_image_is_dark_ink_on_white():

@@ -26,12 +26,17 @@ ENGINE = sorted((ROOT / "digits/scratch").glob("*.py"))
 @pytest.mark.parametrize("name", ["cnn", "cnn_5x5", "mlp_128_64"])
 def test_twenty_steps_of_sgd_in_float64_end_within_a_millionth_of_torch(name, generator):
     architecture = PARAMS.architectures[name]
-    weights = {key: array.astype(np.float64) for key, array in initial_weights(architecture, IMAGE_SHAPE, "xavier", 0).items()}
+    weights = {
+        key: array.astype(np.float64)
+        for key, array in initial_weights(architecture, IMAGE_SHAPE, "xavier", 0).items()
+    }
     images, labels = generator.random((320, *IMAGE_SHAPE)), generator.integers(0, 10, 320)
 
     network = backend_scratch.build(architecture, weights)
     workers = Workers(network, images, labels)
-    torch_network = backend_torch.build(architecture, {key: array.astype(np.float32) for key, array in weights.items()}, IMAGE_SHAPE).double()
+    torch_network = backend_torch.build(
+        architecture, {key: array.astype(np.float32) for key, array in weights.items()}, IMAGE_SHAPE
+    ).double()
     torch_optimizer = torch.optim.SGD(torch_network.parameters(), lr=0.05)
     x, y = backend_torch.as_tensor(images), torch.from_numpy(labels)
     for step in range(20):
@@ -61,19 +66,36 @@ class Curve:
 
 
 @pytest.mark.parametrize("run", ["cnn", "mlp"])
-def test_loss_over_the_first_epoch_of_mnist_stays_within_one_percent_of_torch(run, mnist_folder, tmp_path):
+def test_loss_over_the_first_epoch_of_mnist_stays_within_one_percent_of_torch(
+    run, mnist_folder, tmp_path
+):
     recipe = PARAMS.recipe("scratch", run)
     architecture = PARAMS.architectures[recipe.architecture]
     images, labels = fetch("mnist", str(mnist_folder), tmp_path).splits["train"]
-    x, y = network_inputs(normalize(images[:50_000], 0.0, 255.0), None), labels[:50_000].astype(np.int64)
+    x, y = (
+        network_inputs(normalize(images[:50_000], 0.0, 255.0), None),
+        labels[:50_000].astype(np.int64),
+    )
     weights = initial_weights(architecture, IMAGE_SHAPE, recipe.initializer, PARAMS.seed)
     curves = []
     for backend in (backend_torch, backend_scratch):
         curves.append(Curve())
         first_epoch = islice(plan_epochs(recipe, len(x), PARAMS.seed), 1)
-        backend.fit(architecture, weights, x, y, recipe=recipe, epochs=first_epoch, seed=PARAMS.seed, threads=2, recorder=curves[-1])
+        backend.fit(
+            architecture,
+            weights,
+            x,
+            y,
+            recipe=recipe,
+            epochs=first_epoch,
+            seed=PARAMS.seed,
+            threads=2,
+            recorder=curves[-1],
+        )
     # The mean up to each step, from the hundredth on: what a progress bar shows.
-    expected, found = (np.cumsum(curve.losses)[99:] / np.arange(100, len(curve.losses) + 1) for curve in curves)
+    expected, found = (
+        np.cumsum(curve.losses)[99:] / np.arange(100, len(curve.losses) + 1) for curve in curves
+    )
     assert len(expected) > 200
     np.testing.assert_allclose(found, expected, rtol=0.01)
 

@@ -1,4 +1,6 @@
-"""Every layer's gradients against central differences in float64, and forward and backward against PyTorch's in float32."""
+"""Every layer's gradients against central differences in float64, and forward and backward against
+PyTorch's in float32.
+"""
 
 import numpy as np
 import pytest
@@ -7,7 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from digits.scratch.layers import BatchNorm, Conv, Dense, Dropout, Flatten, Layer, MaxPool, Relu, Sigmoid
+from digits.scratch.layers import (
+    BatchNorm,
+    Conv,
+    Dense,
+    Dropout,
+    Flatten,
+    Layer,
+    MaxPool,
+    Relu,
+    Sigmoid,
+)
 from digits.scratch.losses import sigmoid_cross_entropy, softmax, softmax_cross_entropy
 
 ROLES = ("W", "b", "gamma", "beta")
@@ -20,12 +32,16 @@ def with_parameters(layer: Layer, generator: np.random.Generator, *shape: int) -
 
 def backward(layer: Layer, d_y: np.ndarray, saved) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Return the gradient of the layer's input, and those of its parameters by name."""
-    gradients = {role: np.full_like(getattr(layer, role), np.nan) for role in ROLES if hasattr(layer, role)}
+    gradients = {
+        role: np.full_like(getattr(layer, role), np.nan) for role in ROLES if hasattr(layer, role)
+    }
     return layer.backward(d_y, saved, gradients), gradients
 
 
 def assert_gradients_match_central_differences(layer: Layer, x: np.ndarray, seed: int = 0) -> None:
-    """Compare backward with (L(v + h) - L(v - h)) / 2h for every value v of input and parameters, L = sum(y * g) with random g."""
+    """Compare backward with (L(v + h) - L(v - h)) / 2h for every value v of input and parameters, L
+    = sum(y * g) with random g.
+    """
     g = np.random.default_rng(1).normal(size=layer.forward(x, np.random.default_rng(seed))[0].shape)
 
     def loss() -> float:
@@ -33,7 +49,9 @@ def assert_gradients_match_central_differences(layer: Layer, x: np.ndarray, seed
 
     _, saved = layer.forward(x, np.random.default_rng(seed))
     d_x, d_parameters = backward(layer, g, saved)
-    for array, gradient in [(x, d_x)] + [(getattr(layer, role), d_role) for role, d_role in d_parameters.items()]:
+    for array, gradient in [(x, d_x)] + [
+        (getattr(layer, role), d_role) for role, d_role in d_parameters.items()
+    ]:
         assert gradient.shape == array.shape
         for index in np.ndindex(array.shape):
             value, h = array[index], 1e-6
@@ -42,12 +60,15 @@ def assert_gradients_match_central_differences(layer: Layer, x: np.ndarray, seed
             array[index] = value - h
             difference = (above - loss()) / (2 * h)
             array[index] = value
-            # Rounding of L, some 1e2 with 16 digits, over 2h leaves 1e-8; the rest is room for the second difference.
+            # Rounding of L, some 1e2 with 16 digits, over 2h leaves 1e-8; the rest is room for the
+            # second difference.
             assert gradient[index] == pytest.approx(difference, rel=1e-6, abs=1e-6)
 
 
 def test_dense_backward_matches_central_differences(generator):
-    assert_gradients_match_central_differences(with_parameters(Dense(), generator, 4, 3), generator.normal(size=(5, 4)))
+    assert_gradients_match_central_differences(
+        with_parameters(Dense(), generator, 4, 3), generator.normal(size=(5, 4))
+    )
 
 
 @pytest.mark.parametrize(
@@ -82,10 +103,14 @@ def test_layer_without_parameters_matches_central_differences(layer, generator):
 
 
 def assert_matches_torch(layer: Layer, x: np.ndarray, compute) -> None:
-    """Compare forward and every gradient with those of `compute(x, W, b)` in PyTorch, all float32, images in PyTorch's order."""
+    """Compare forward and every gradient with those of `compute(x, W, b)` in PyTorch, all float32,
+    images in PyTorch's order.
+    """
     y, saved = layer.forward(x, None)
     arrays = {"x": x} | {role: getattr(layer, role) for role in ROLES if hasattr(layer, role)}
-    tensors = {role: torch.from_numpy(array.copy()).requires_grad_() for role, array in arrays.items()}
+    tensors = {
+        role: torch.from_numpy(array.copy()).requires_grad_() for role, array in arrays.items()
+    }
     expected = compute(*tensors.values())
     # float32 keeps 7 digits; sums over some hundred products of the size of 1 lose two.
     np.testing.assert_allclose(y, expected.detach(), rtol=1e-4, atol=1e-5)
@@ -100,7 +125,8 @@ def images_of(generator: np.random.Generator, *shape: int) -> np.ndarray:
     return generator.normal(size=shape).astype(np.float32)
 
 
-@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")  # it costs PyTorch a copy
+# It costs PyTorch a copy.
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
 @settings(max_examples=60)
 @given(
     n=st.integers(1, 19), height=st.integers(1, 12), width=st.integers(1, 12), channels=st.integers(1, 4), filters=st.integers(1, 4),
@@ -112,23 +138,45 @@ def test_conv_equals_torch(n, height, width, channels, filters, size, stride, pa
     size = size if padding == "same" else min(size, height, width)
     generator = np.random.default_rng(0)
     layer = Conv(stride, padding)
-    layer.W, layer.b = images_of(generator, size, size, channels, filters), images_of(generator, filters)
+    layer.W, layer.b = (
+        images_of(generator, size, size, channels, filters),
+        images_of(generator, filters),
+    )
 
     def compute(x, W, b):
-        return functional.conv2d(x.permute(0, 3, 1, 2), W.permute(3, 2, 0, 1).contiguous(), b, stride, padding).permute(0, 2, 3, 1)
+        return functional.conv2d(
+            x.permute(0, 3, 1, 2), W.permute(3, 2, 0, 1).contiguous(), b, stride, padding
+        ).permute(0, 2, 3, 1)
 
     assert_matches_torch(layer, images_of(generator, n, height, width, channels), compute)
 
 
 @settings(max_examples=30)
-@given(n=st.integers(1, 9), rows=st.integers(1, 4), columns=st.integers(1, 4), channels=st.integers(1, 3), size=st.integers(1, 4))
+@given(
+    n=st.integers(1, 9),
+    rows=st.integers(1, 4),
+    columns=st.integers(1, 4),
+    channels=st.integers(1, 3),
+    size=st.integers(1, 4),
+)
 def test_max_pool_equals_torch_ties_included(n, rows, columns, channels, size):
     # Few different values, so that most windows hold their maximum several times.
-    x = np.random.default_rng(0).integers(0, 2, (n, rows * size, columns * size, channels)).astype(np.float32)
-    assert_matches_torch(MaxPool(size), x, lambda x: functional.max_pool2d(x.permute(0, 3, 1, 2), size).permute(0, 2, 3, 1))
+    x = (
+        np.random.default_rng(0)
+        .integers(0, 2, (n, rows * size, columns * size, channels))
+        .astype(np.float32)
+    )
+    assert_matches_torch(
+        MaxPool(size),
+        x,
+        lambda x: functional.max_pool2d(x.permute(0, 3, 1, 2), size).permute(0, 2, 3, 1),
+    )
 
 
-@pytest.mark.parametrize(("layer", "compute"), [(Relu(), torch.relu), (Sigmoid(), torch.sigmoid), (Flatten(), lambda x: x.flatten(1))])
+@pytest.mark.parametrize(
+    ("layer", "compute"),
+    [(Relu(), torch.relu), (Sigmoid(), torch.sigmoid), (Flatten(), lambda x: x.flatten(1))],
+)
 def test_layer_without_parameters_equals_torch(layer, compute, generator):
     x = images_of(generator, 4, 3, 3, 2)
     x[0] = 0  # where relu has a corner
@@ -149,7 +197,9 @@ def make_batch_norm(generator: np.random.Generator, channels: int, dtype) -> Bat
 
 @pytest.mark.parametrize("shape", [(6, 3), (4, 2, 3, 2)])
 def test_batch_norm_backward_matches_central_differences(shape, generator):
-    assert_gradients_match_central_differences(make_batch_norm(generator, shape[-1], np.float64), generator.normal(size=shape))
+    assert_gradients_match_central_differences(
+        make_batch_norm(generator, shape[-1], np.float64), generator.normal(size=shape)
+    )
 
 
 @pytest.mark.parametrize("in_training", [True, False])
@@ -159,19 +209,28 @@ def test_batch_norm_equals_torch(in_training, generator):
     mean, variance = torch.from_numpy(layer.mean.copy()), torch.from_numpy(layer.variance.copy())
     x, g = images_of(generator, 50, 4, 4, 3) + 2, images_of(generator, 50, 4, 4, 3)
     y, saved = layer.forward(x, generator if in_training else None)
-    tensors = [torch.from_numpy(array.copy()).requires_grad_() for array in (x, layer.gamma, layer.beta)]
+    tensors = [
+        torch.from_numpy(array.copy()).requires_grad_() for array in (x, layer.gamma, layer.beta)
+    ]
     x_torch, gamma, beta = tensors
-    expected = functional.batch_norm(x_torch.permute(0, 3, 1, 2), mean, variance, gamma, beta, in_training, 0.1, 1e-5).permute(0, 2, 3, 1)
+    expected = functional.batch_norm(
+        x_torch.permute(0, 3, 1, 2), mean, variance, gamma, beta, in_training, 0.1, 1e-5
+    ).permute(0, 2, 3, 1)
     np.testing.assert_allclose(y, expected.detach(), rtol=1e-4, atol=1e-5)  # float32
     np.testing.assert_allclose(layer.mean, mean, rtol=1e-5)
     # The batch's variance, of which a tenth is taken, is n / (n - 1) times ours in PyTorch.
     kept = 0.9 * before if in_training else before
-    np.testing.assert_allclose(layer.variance - kept, (variance.numpy() - kept) * 799 / 800, rtol=1e-4, atol=1e-7)
+    np.testing.assert_allclose(
+        layer.variance - kept, (variance.numpy() - kept) * 799 / 800, rtol=1e-4, atol=1e-7
+    )
     if in_training:
         expected.backward(torch.from_numpy(g))
         d_x, gradients = backward(layer, g, saved)
-        for found, tensor in zip((d_x, gradients["gamma"], gradients["beta"]), tensors, strict=True):
-            np.testing.assert_allclose(found, tensor.grad, rtol=1e-3, atol=1e-4)  # float32, sums over 800 values
+        for found, tensor in zip(
+            (d_x, gradients["gamma"], gradients["beta"]), tensors, strict=True
+        ):
+            # Float32, sums over 800 values.
+            np.testing.assert_allclose(found, tensor.grad, rtol=1e-3, atol=1e-4)
 
 
 def test_batch_norm_gives_each_channel_mean_beta_and_deviation_gamma(generator):
@@ -220,7 +279,9 @@ def test_sigmoid_cross_entropy_equals_torch_and_holds_at_ten_thousand(generator)
     labels = generator.integers(0, 10, 6)
     tensor = torch.from_numpy(logits.copy()).requires_grad_()
     one_hot = functional.one_hot(torch.from_numpy(labels), 10).double()
-    expected = functional.binary_cross_entropy_with_logits(tensor, one_hot, reduction="none").sum(dim=1)
+    expected = functional.binary_cross_entropy_with_logits(tensor, one_hot, reduction="none").sum(
+        dim=1
+    )
     expected.sum().backward()
     losses, d_logits = sigmoid_cross_entropy(logits, labels)
     # float64

@@ -30,10 +30,16 @@ def test_gradient_matches_central_differences(network, l2, generator):
         losses = []
         for moved in (value + h, value - h):
             network.parameters[index] = moved
-            losses.append(network.gradient(x, labels, 7, None, network.views(np.empty_like(gradient)))[0] + network.penalty(l2))
+            losses.append(
+                network.gradient(x, labels, 7, None, network.views(np.empty_like(gradient)))[0]
+                + network.penalty(l2)
+            )
         network.parameters[index] = value
-        # Rounding of a loss of about 1 over 2h leaves 1e-10; the rest is room for the second difference.
-        assert gradient[index] == pytest.approx((losses[0] - losses[1]) / (2 * h), rel=1e-6, abs=1e-8)
+        # Rounding of a loss of about 1 over 2h leaves 1e-10; the rest is room for the second
+        # difference.
+        assert gradient[index] == pytest.approx(
+            (losses[0] - losses[1]) / (2 * h), rel=1e-6, abs=1e-8
+        )
 
 
 def test_layers_see_what_happens_to_the_flat_vector(network):

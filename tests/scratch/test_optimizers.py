@@ -1,4 +1,6 @@
-"""Optimizers step by step against PyTorch's in float64, and the minimizer on a problem with a known answer."""
+"""Optimizers step by step against PyTorch's in float64, and the minimizer on a problem with a known
+answer.
+"""
 
 import numpy as np
 import pytest
@@ -13,8 +15,16 @@ from digits.training.params import ADAM
     [
         (SGD(), lambda p: torch.optim.SGD(p, lr=0.1)),
         (SGD(momentum=0.9), lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9)),
-        (SGD(0.9, nesterov=True), lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True)),
-        (Adam(*ADAM), lambda p: torch.optim.Adam(p, lr=0.1, betas=(ADAM.beta_1, ADAM.beta_2), eps=ADAM.epsilon)),
+        (
+            SGD(0.9, nesterov=True),
+            lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True),
+        ),
+        (
+            Adam(*ADAM),
+            lambda p: torch.optim.Adam(
+                p, lr=0.1, betas=(ADAM.beta_1, ADAM.beta_2), eps=ADAM.epsilon
+            ),
+        ),
     ],
     ids=["sgd", "momentum", "nesterov", "adam"],
 )
@@ -36,8 +46,14 @@ def test_minimizer_finds_the_minimum_of_a_quadratic(minimizer, generator):
     A = A @ A.T + np.eye(6)
     b = generator.normal(size=6)
     path = []
-    found = minimizer(lambda x: (x @ A @ x / 2 - b @ x, A @ x - b), np.zeros(6), 50, lambda x: path.append(x.copy()))
-    np.testing.assert_allclose(found.x, np.linalg.solve(A, b), atol=1e-4)  # SciPy stops at a gradient of 1e-5
+    found = minimizer(
+        lambda x: (x @ A @ x / 2 - b @ x, A @ x - b),
+        np.zeros(6),
+        50,
+        lambda x: path.append(x.copy()),
+    )
+    # SciPy stops at a gradient of 1e-5.
+    np.testing.assert_allclose(found.x, np.linalg.solve(A, b), atol=1e-4)
     assert np.array_equal(path[-1], found.x)
 
 

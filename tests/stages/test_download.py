@@ -1,4 +1,6 @@
-"""A download that cannot hurt: bad servers, a full disk, a folder that may not be written to, and no network at all."""
+"""A download that cannot hurt: bad servers, a full disk, a folder that may not be written to, and
+no network at all.
+"""
 
 import errno
 import hashlib
@@ -24,7 +26,12 @@ from digits.base.files import read_split
 from digits.datasets.fetch import Unreachable, fetch
 from digits.errors import InputError
 
-NOWHERE = {"http_proxy": "http://localhost:9", "https_proxy": "http://localhost:9", "no_proxy": "", "DIGITS_MIRROR": ""}
+NOWHERE = {
+    "http_proxy": "http://localhost:9",
+    "https_proxy": "http://localhost:9",
+    "no_proxy": "",
+    "DIGITS_MIRROR": "",
+}
 LABELS = "train-labels-idx1-ubyte.gz"
 
 
@@ -43,7 +50,9 @@ class Unkind(SimpleHTTPRequestHandler):
         with suppress(OSError):  # who asked has hung up
             getattr(self, self.fault)(Path(self.translate_path(f"/{LABELS}")).read_bytes())
 
-    def answer(self, status: int, content: bytes, length: int | None = None, **headers: str) -> None:
+    def answer(
+        self, status: int, content: bytes, length: int | None = None, **headers: str
+    ) -> None:
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
@@ -71,7 +80,9 @@ class Unkind(SimpleHTTPRequestHandler):
         self.send_error(500)
 
     def serves_html(self, content: bytes) -> None:
-        self.answer(200, b"<html><body>Please log in</body></html>", **{"Content-Type": "text/html"})
+        self.answer(
+            200, b"<html><body>Please log in</body></html>", **{"Content-Type": "text/html"}
+        )
 
     def redirects_for_ever(self, content: bytes) -> None:
         self.answer(302, b"", Location=self.path)
@@ -122,7 +133,9 @@ FAULTS = {
 def test_bad_server_is_told_by_what_it_answered(serve, fault, tmp_path, monkeypatch):
     monkeypatch.setattr(sources, "TIMEOUT_SECONDS", 0.5)
     address = serve(fault)
-    with pytest.raises(Unreachable, match=f"mnist could not be had .*{address}: .*({FAULTS[fault]}).*localhost:9"):
+    with pytest.raises(
+        Unreachable, match=f"mnist could not be had .*{address}: .*({FAULTS[fault]}).*localhost:9"
+    ):
         fetch("mnist", address, tmp_path / "downloads")
 
 
@@ -156,10 +169,16 @@ def test_archive_cannot_write_outside_its_folder(tmp_path, monkeypatch):
     with zipfile.ZipFile(tmp_path / "mirror/gzip.zip", "w") as archive:
         for name in ("../../../evil", str(tmp_path / "evil-absolute"), "gzip/../../../../evil"):
             archive.writestr(name, "evil")
-    monkeypatch.setattr(sources.EMNIST, "md5", hashlib.md5((tmp_path / "mirror/gzip.zip").read_bytes()).hexdigest())
+    monkeypatch.setattr(
+        sources.EMNIST, "md5", hashlib.md5((tmp_path / "mirror/gzip.zip").read_bytes()).hexdigest()
+    )
     with pytest.raises(InputError):  # it has none of EMNIST's files
         fetch("emnist_digits", str(tmp_path / "mirror"), tmp_path / "a/b/c/downloads")
-    outside = [path for path in tmp_path.rglob("*evil*") if not path.is_relative_to(tmp_path / "a/b/c/downloads")]
+    outside = [
+        path
+        for path in tmp_path.rglob("*evil*")
+        if not path.is_relative_to(tmp_path / "a/b/c/downloads")
+    ]
     assert outside == []
 
 
@@ -171,10 +190,15 @@ def project(tmp_path) -> Clone:
 def test_full_disk_is_one_line_and_leaves_nothing(project, mnist_folder):
     """On a file system of 20 MiB; MNIST's arrays take 52."""
     (project.path / "data").mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", project.path / "data"], capture_output=True).returncode:
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", project.path / "data"],
+        capture_output=True,
+    ).returncode:
         pytest.skip("needs the right to mount a small file system")
     try:
-        printed = project.run("python", "-m", "stages.download", status=1, DIGITS_MIRROR=str(mnist_folder))
+        printed = project.run(
+            "python", "-m", "stages.download", status=1, DIGITS_MIRROR=str(mnist_folder)
+        )
         assert printed.startswith("error: ")
         assert "No space left on device" in printed
         assert len(printed.splitlines()) == 1
@@ -185,10 +209,14 @@ def test_full_disk_is_one_line_and_leaves_nothing(project, mnist_folder):
 
 def test_folder_that_may_not_be_written_to_is_one_line(project, mnist_folder):
     (project.path / "data").mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", project.path / "data"], capture_output=True).returncode:
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", project.path / "data"], capture_output=True
+    ).returncode:
         pytest.skip("needs the right to mount a file system")
     try:
-        printed = project.run("python", "-m", "stages.download", status=1, DIGITS_MIRROR=str(mnist_folder))
+        printed = project.run(
+            "python", "-m", "stages.download", status=1, DIGITS_MIRROR=str(mnist_folder)
+        )
         assert "Read-only file system" in printed
         assert len(printed.splitlines()) == 1
     finally:
@@ -199,7 +227,10 @@ def test_failed_download_keeps_what_was_there(project):
     shutil.copytree(make_raw(project, "mnist"), project.path / "before")
     project.edit_params({"download.when_unreachable": "fail"})
     project.run("python", "-m", "stages.download", status=1, **NOWHERE)
-    assert read_split(project.path / "data/raw/train")[1].tolist() == read_split(project.path / "before/train")[1].tolist()
+    assert (
+        read_split(project.path / "data/raw/train")[1].tolist()
+        == read_split(project.path / "before/train")[1].tolist()
+    )
     assert [path.name for path in (project.path / "data").iterdir()] == ["raw"]
 
 
@@ -210,7 +241,9 @@ def make_raw(project: Clone, dataset: str):
         (raw / split).mkdir(parents=True)
         np.save(raw / split / "images.npy", np.zeros((3, 28, 28), np.uint8))
         np.save(raw / split / "labels.npy", np.arange(3, dtype=np.uint8))
-    (raw / "dataset.json").write_text(json.dumps({"dataset": dataset, "class_names": list("0123456789")}))
+    (raw / "dataset.json").write_text(
+        json.dumps({"dataset": dataset, "class_names": list("0123456789")})
+    )
     return raw
 
 
@@ -242,7 +275,9 @@ def test_the_stand_in_can_be_forbidden(project):
 
 def test_other_data_sets_have_no_stand_in(project):
     project.edit_params({"download.dataset": "fashion_mnist"})
-    assert "fashion_mnist could not be had" in project.run("python", "-m", "stages.download", status=1, **NOWHERE)
+    assert "fashion_mnist could not be had" in project.run(
+        "python", "-m", "stages.download", status=1, **NOWHERE
+    )
 
 
 def test_stand_in_gives_way_when_a_mirror_answers(project, mnist_folder):
@@ -251,7 +286,9 @@ def test_stand_in_gives_way_when_a_mirror_answers(project, mnist_folder):
     printed = project.run("python", "-m", "digits.commands.refetch", **NOWHERE)
     assert "still not to be had, the stand-in stays" in printed
     assert json.loads((project.path / "data/raw/dataset.json").read_text())["dataset"] == "stand_in"
-    printed = project.run("python", "-m", "digits.commands.refetch", DIGITS_MIRROR=str(mnist_folder))
+    printed = project.run(
+        "python", "-m", "digits.commands.refetch", DIGITS_MIRROR=str(mnist_folder)
+    )
     assert "asking for the real ones again" in printed
     assert json.loads((project.path / "data/raw/dataset.json").read_text())["dataset"] == "mnist"
     assert project.run("python", "-m", "digits.commands.refetch", **NOWHERE) == ""

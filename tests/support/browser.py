@@ -1,4 +1,6 @@
-"""A headless Chromium that opens a page, from disk or from this machine, and tells what the page asked for, what it logged, and what it drew."""
+"""A headless Chromium that opens a page, from disk or from this machine, and tells what the page
+asked for, what it logged, and what it drew.
+"""
 
 import json
 import os
@@ -15,11 +17,13 @@ SECONDS = 60  # for a page to load and to draw; it takes two on an idle machine
 OPTIONS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--window-size=900,1200",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # a page that asks for an address outside gets none, and the request is in the log
+    # A page that asks for an address outside gets none, and the request is in the log.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]  # fmt: skip
 
-# Everything that Vega draws from data is in a group of the class role-mark; axes, legends and titles are in others. A mark that takes no room
-# is not to be seen. An item's datum is the row of the table that it shows, or for a line the first of its rows.
+# Everything that Vega draws from data is in a group of the class role-mark; axes, legends and
+# titles are in others. A mark that takes no room is not to be seen. An item's datum is the row of
+# the table that it shows, or for a line the first of its rows.
 CHARTS = """
 return [...document.querySelectorAll('main > div')].filter(div => div.querySelector('svg')).map(div => [div.id, {
     texts: [...div.querySelectorAll('svg text')].map(text => text.textContent),
@@ -68,24 +72,42 @@ class Browser:
         self.driver.set_script_timeout(SECONDS)
 
     def open(self, page: Path | str, width: int = 900) -> Opened:
-        """Open a file or an address, wait until it has loaded and its charts are drawn or have failed, and return what it asked for and logged."""
+        """Open a file or an address, wait until it has loaded and its charts are drawn or have
+        failed, and return what it asked for and logged.
+        """
         self.driver.get("about:blank")
         self.driver.set_window_size(width, 1200)
         for log in ("performance", "browser"):  # of the page before
             self.driver.get_log(log)
         self.driver.get(page.resolve().as_uri() if isinstance(page, Path) else page)
-        self.run("return Promise.allSettled(typeof drawings === 'undefined' ? [] : drawings).then(() => null)")
-        messages = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
-        requests = [message["params"]["request"]["url"] for message in messages if message["method"] == "Network.requestWillBeSent"]
-        return Opened(requests, [f"{entry['level']} {entry['message']}" for entry in self.driver.get_log("browser")])
+        self.run(
+            "return Promise.allSettled(typeof drawings === 'undefined' ? [] : drawings).then(() => null)"
+        )
+        messages = [
+            json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")
+        ]
+        requests = [
+            message["params"]["request"]["url"]
+            for message in messages
+            if message["method"] == "Network.requestWillBeSent"
+        ]
+        return Opened(
+            requests,
+            [f"{entry['level']} {entry['message']}" for entry in self.driver.get_log("browser")],
+        )
 
     def run(self, script: str, *arguments: object) -> object:
-        """Run JavaScript in the page and return what it returns, or what the promise that it returns comes to."""
+        """Run JavaScript in the page and return what it returns, or what the promise that it
+        returns comes to.
+        """
         return self.driver.execute_script(script, *arguments)
 
     def charts(self) -> dict[str, Chart]:
         """Return the charts of the page by the id that DVC gave their place."""
-        return {name: Chart(drawn["texts"], [Mark(*mark) for mark in drawn["marks"]]) for name, drawn in self.run(CHARTS)}
+        return {
+            name: Chart(drawn["texts"], [Mark(*mark) for mark in drawn["marks"]])
+            for name, drawn in self.run(CHARTS)
+        }
 
     def click(self, chart: str, text: str) -> None:
         """Click on a text in a chart, with the mouse."""

@@ -26,7 +26,13 @@ def centre_of_mass(images: np.ndarray) -> np.ndarray:
     ink = images + 0.5
     places = np.arange(28)
     mass = ink.sum(axis=(1, 2))
-    return np.stack([(ink.sum(axis=2) * places).sum(axis=1) / mass, (ink.sum(axis=1) * places).sum(axis=1) / mass], axis=1)
+    return np.stack(
+        [
+            (ink.sum(axis=2) * places).sum(axis=1) / mass,
+            (ink.sum(axis=1) * places).sum(axis=1) / mass,
+        ],
+        axis=1,
+    )
 
 
 def test_no_distortion_changes_nothing(images):
@@ -42,7 +48,15 @@ def test_same_bytes_for_the_same_seed_and_epoch_on_any_number_of_threads(generat
             assert one.tobytes() == augment(images, ALL, 0.0, 3, 1, threads=2).tobytes()
     assert not np.array_equal(one, augment(images, ALL, 0.0, 3, 2, threads=1))
     assert not np.array_equal(one, augment(images, ALL, 0.0, 4, 1, threads=1))
-    assert len({image.tobytes() for image in augment(images[:1].repeat(300, axis=0), ALL, 0.0, 0, 0, 1)}) == 300
+    assert (
+        len(
+            {
+                image.tobytes()
+                for image in augment(images[:1].repeat(300, axis=0), ALL, 0.0, 0, 0, 1)
+            }
+        )
+        == 300
+    )
 
 
 def test_images_stay_as_they_are(images):
@@ -54,7 +68,9 @@ def test_images_stay_as_they_are(images):
 @pytest.mark.parametrize("paper", [0.0, -0.5, -1.0])
 def test_empty_paper_stays_empty(paper):
     blank = np.full((5, 28, 28), paper, np.float32)
-    assert np.array_equal(augment(blank, ALL.model_copy(update={"shift": 20}), paper, 0, 0, 1), blank)
+    assert np.array_equal(
+        augment(blank, ALL.model_copy(update={"shift": 20}), paper, 0, 0, 1), blank
+    )
 
 
 def test_what_is_moved_in_from_outside_is_paper():
@@ -85,21 +101,32 @@ def test_whole_pixels_are_moved_exactly(down, right):
     seed=st.integers(0, 99),
 )
 def test_any_distortion_agrees_with_scipys_interpolation(options, seed):
-    """scipy.ndimage.map_coordinates is the plain definition: linear between the four pixels about a place, a constant outside."""
+    """scipy.ndimage.map_coordinates is the plain definition: linear between the four pixels about a
+    place, a constant outside.
+    """
     generator = np.random.default_rng(seed)
     images = generator.random((2, 28, 28), dtype=np.float32)
     rows, columns = np.broadcast_arrays(*draw_sources(generator, 2, options))
-    padded = np.pad(images, ((0, 0), (1, 1), (1, 1)), constant_values=0.25)  # between the last pixel and the paper there is half of each
+    # Between the last pixel and the paper there is half of each.
+    padded = np.pad(images, ((0, 0), (1, 1), (1, 1)), constant_values=0.25)
     expected = [
-        map_coordinates(image, [row + 1, column + 1], order=1, mode="constant", cval=0.25).reshape(28, 28)
+        map_coordinates(image, [row + 1, column + 1], order=1, mode="constant", cval=0.25).reshape(
+            28, 28
+        )
         for image, row, column in zip(padded, rows, columns, strict=True)
     ]
-    np.testing.assert_allclose(distort(images, rows, columns, 0.25), expected, atol=2e-4)  # float32 places of up to 60 pixels
+    # Float32 places of up to 60 pixels.
+    np.testing.assert_allclose(distort(images, rows, columns, 0.25), expected, atol=2e-4)
 
 
 @pytest.mark.parametrize(
     ("options", "bound"),
-    [({"shift": 3.0}, 3.0), ({"rotation": 30.0}, 0.4), ({"scale": 0.2}, 0.4), ({"shear": 20.0}, 0.4)],
+    [
+        ({"shift": 3.0}, 3.0),
+        ({"rotation": 30.0}, 0.4),
+        ({"scale": 0.2}, 0.4),
+        ({"shear": 20.0}, 0.4),
+    ],
 )
 def test_only_shifts_move_the_ink_and_within_their_bound(images, options, bound):
     moved = augment(images.repeat(40, axis=0), Augmentation(**options), -0.5, 0, 0, 1)
@@ -123,7 +150,9 @@ def test_affine_map_is_rotation_of_shear_of_scale():
     rows, columns = draw_sources(generator, 1, options)
     again = np.random.default_rng(7)
     angle, shear = (np.deg2rad(again.uniform(-bound, bound, (1, 1))[0, 0]) for bound in (20, 15))
-    row_scale, column_scale = (np.exp(-again.uniform(-np.log1p(0.3), np.log1p(0.3), (1, 1))[0, 0]) for _ in range(2))
+    row_scale, column_scale = (
+        np.exp(-again.uniform(-np.log1p(0.3), np.log1p(0.3), (1, 1))[0, 0]) for _ in range(2)
+    )
     matrix = (
         np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
         @ np.array([[1, 0], [np.tan(shear), 1]])

@@ -1,4 +1,6 @@
-"""A checkpoint goes on with the training that made it and with no other, and a damaged one is as good as none."""
+"""A checkpoint goes on with the training that made it and with no other, and a damaged one is as
+good as none.
+"""
 
 import numpy as np
 import pytest
@@ -40,7 +42,15 @@ def test_another_training_starts_anew(checkpoint):
     assert Checkpoint(checkpoint.path, "another key").load() is None
 
 
-@pytest.mark.parametrize("damage", [lambda data: data[:-1], lambda data: b"", lambda data: b"nonsense" * 50, lambda data: data[:20]])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: data[:-1],
+        lambda data: b"",
+        lambda data: b"nonsense" * 50,
+        lambda data: data[:20],
+    ],
+)
 def test_damaged_file_starts_anew(checkpoint, damage):
     checkpoint.path.write_bytes(damage(checkpoint.path.read_bytes()))
     assert checkpoint.load() is None
@@ -73,17 +83,24 @@ class Killed(Exception):
 
 @pytest.fixture
 def splits(generator):
-    return [(generator.random((n, 28, 28), dtype=np.float32), generator.integers(0, 10, n)) for n in (64, 20)]
+    return [
+        (generator.random((n, 28, 28), dtype=np.float32), generator.integers(0, 10, n))
+        for n in (64, 20)
+    ]
 
 
 def run_training(splits, path, params=None):
     mlp = PARAMS.recipe("scratch", "mlp").model_copy(update={"epochs": 4, "batch_size": 16})
     params = params or PARAMS.model_copy(update={"train_scratch": {"mlp": mlp}})
-    checkpoint = Checkpoint(path, training_key(describe_run(params, "scratch", "mlp"))) if path else None
+    checkpoint = (
+        Checkpoint(path, training_key(describe_run(params, "scratch", "mlp"))) if path else None
+    )
     return train(backend_scratch, "scratch", "mlp", params, PREPROCESSING, *splits, checkpoint)
 
 
-def test_killed_training_goes_on_after_its_last_epoch_and_ends_with_the_same_bytes(splits, tmp_path, monkeypatch, capsys):
+def test_killed_training_goes_on_after_its_last_epoch_and_ends_with_the_same_bytes(
+    splits, tmp_path, monkeypatch, capsys
+):
     whole, record = run_training(splits, None)
     path = tmp_path / "mlp.safetensors"
     save = Checkpoint.save
@@ -103,7 +120,9 @@ def test_killed_training_goes_on_after_its_last_epoch_and_ends_with_the_same_byt
     assert "epoch 2/4" not in printed
     assert "epoch 3/4" in printed
     assert again.history == record.history
-    assert all(model.weights[name].tobytes() == whole.weights[name].tobytes() for name in whole.weights)
+    assert all(
+        model.weights[name].tobytes() == whole.weights[name].tobytes() for name in whole.weights
+    )
 
 
 def test_training_killed_after_its_last_epoch_trains_no_more(splits, tmp_path, monkeypatch):
@@ -113,14 +132,22 @@ def test_training_killed_after_its_last_epoch_trains_no_more(splits, tmp_path, m
     monkeypatch.setattr(backend_scratch, "fit", None)
     again, same = run_training(splits, path)
     assert same.history == record.history
-    assert all(again.weights[name].tobytes() == model.weights[name].tobytes() for name in model.weights)
+    assert all(
+        again.weights[name].tobytes() == model.weights[name].tobytes() for name in model.weights
+    )
 
 
 def test_edited_recipe_does_not_go_on(splits, tmp_path, capsys):
     run_training(splits, tmp_path / "mlp.safetensors")
-    mlp = PARAMS.recipe("scratch", "mlp").model_copy(update={"epochs": 4, "batch_size": 16, "learning_rate": 0.001})
+    mlp = PARAMS.recipe("scratch", "mlp").model_copy(
+        update={"epochs": 4, "batch_size": 16, "learning_rate": 0.001}
+    )
     capsys.readouterr()
-    run_training(splits, tmp_path / "mlp.safetensors", PARAMS.model_copy(update={"train_scratch": {"mlp": mlp}}))
+    run_training(
+        splits,
+        tmp_path / "mlp.safetensors",
+        PARAMS.model_copy(update={"train_scratch": {"mlp": mlp}}),
+    )
     printed = capsys.readouterr().err
     assert "goes on" not in printed
     assert "epoch 1/4" in printed

@@ -1,4 +1,6 @@
-"""Initial weights have the spread that their initialisers promise, and come from architecture and seed alone."""
+"""Initial weights have the spread that their initialisers promise, and come from architecture and
+seed alone.
+"""
 
 import numpy as np
 import pytest
@@ -12,7 +14,10 @@ from digits.training.params import IMAGE_SHAPE, load_params
 CNN = load_params(ROOT / "params.yaml").architectures["cnn"]
 
 
-@pytest.mark.parametrize(("draw", "variance"), [(initializers.he, 2 / (25 * 30)), (initializers.xavier, 2 / (25 * 30 + 25 * 40))])
+@pytest.mark.parametrize(
+    ("draw", "variance"),
+    [(initializers.he, 2 / (25 * 30)), (initializers.xavier, 2 / (25 * 30 + 25 * 40))],
+)
 def test_variance_is_the_initialisers(draw, variance, generator):
     W = draw((5, 5, 30, 40), generator)
     # Of 30,000 draws the standard deviation of the sample variance is below 1 % of it.

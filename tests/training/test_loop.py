@@ -15,7 +15,12 @@ from digits.training.params import load_params
 
 PARAMS = load_params(ROOT / "params.yaml")
 PREPROCESSING = Preprocessing(
-    dataset="mnist", class_names=list("0123456789"), normalization="zero_one", mean=0.0, std=255.0, kept_pixels=list(range(100, 700))
+    dataset="mnist",
+    class_names=list("0123456789"),
+    normalization="zero_one",
+    mean=0.0,
+    std=255.0,
+    kept_pixels=list(range(100, 700)),
 )
 
 
@@ -49,7 +54,9 @@ def test_recorder_starts_each_epoch_anew_and_keeps_the_last_weights():
 def test_a_loss_that_is_no_number_ends_the_training_in_one_line():
     recorder = Recorder("scratch/mlp", 1, 1, lambda weights: (0.0, 0.0))
     recorder.step(1, float("nan"), 0)
-    with pytest.raises(InputError, match="scratch/mlp: the loss is nan after epoch 1; lower its learning_rate"):
+    with pytest.raises(
+        InputError, match="scratch/mlp: the loss is nan after epoch 1; lower its learning_rate"
+    ):
         recorder.epoch({})
 
 
@@ -57,20 +64,43 @@ def test_recorder_reports_each_epoch_in_one_line(capsys):
     recorder = Recorder("scratch/mlp", 1, 1, lambda weights: (0.5, 0.9))
     recorder.step(1, 1.0, 1)
     recorder.epoch({})
-    assert "scratch/mlp epoch 1/1: loss 1.0000 accuracy 1.0000, validation loss 0.5000 accuracy 0.9000" in capsys.readouterr().err
+    assert (
+        "scratch/mlp epoch 1/1: loss 1.0000 accuracy 1.0000, validation loss 0.5000 accuracy 0.9000"
+        in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize("run", ["mlp", "mlp_sigmoid"])
 def test_validation_split_is_measured_but_not_learnt_from(run, generator):
-    runs = {"mlp": PARAMS.recipe("scratch", "mlp"), "mlp_sigmoid": PARAMS.recipe("scratch", "mlp_sigmoid")}
-    params = PARAMS.model_copy(update={"train_scratch": {run: runs[run].model_copy(update={"epochs": 2})}})
+    runs = {
+        "mlp": PARAMS.recipe("scratch", "mlp"),
+        "mlp_sigmoid": PARAMS.recipe("scratch", "mlp_sigmoid"),
+    }
+    params = PARAMS.model_copy(
+        update={"train_scratch": {run: runs[run].model_copy(update={"epochs": 2})}}
+    )
     train_split = generator.random((64, 28, 28), dtype=np.float32), generator.integers(0, 10, 64)
     validation = generator.random((20, 28, 28), dtype=np.float32), generator.integers(0, 10, 20)
-    model, recorder = train(backend_scratch, "scratch", run, params, PREPROCESSING, train_split, validation)
-    elsewhere, _ = train(backend_scratch, "scratch", run, params, PREPROCESSING, train_split, (validation[0] * 0.5, validation[1]))
-    assert all(np.array_equal(model.weights[name], elsewhere.weights[name]) for name in model.weights)
+    model, recorder = train(
+        backend_scratch, "scratch", run, params, PREPROCESSING, train_split, validation
+    )
+    elsewhere, _ = train(
+        backend_scratch,
+        "scratch",
+        run,
+        params,
+        PREPROCESSING,
+        train_split,
+        (validation[0] * 0.5, validation[1]),
+    )
+    assert all(
+        np.array_equal(model.weights[name], elsewhere.weights[name]) for name in model.weights
+    )
     inputs = model.inputs_from_normalized(validation[0])
-    expected = loss_and_accuracy(backend_scratch.predict(model.description.architecture, model.weights, inputs, threads=2), validation[1])
+    expected = loss_and_accuracy(
+        backend_scratch.predict(model.description.architecture, model.weights, inputs, threads=2),
+        validation[1],
+    )
     assert (recorder.history[-1]["loss"], recorder.history[-1]["accuracy"]) == expected
 
 
@@ -85,8 +115,20 @@ def test_what_after_epoch_raises_ends_the_training_and_its_helpers(generator, mo
             raise KeyError("enough")
 
     with pytest.raises(KeyError, match="enough"):
-        train(backend_scratch, "scratch", "mlp", PARAMS, PREPROCESSING, split, split, after_epoch=after_epoch)
-    assert [(number, n_helpers) for number, _, n_helpers in seen] == [(1, PARAMS.threads - 1), (2, PARAMS.threads - 1)]
+        train(
+            backend_scratch,
+            "scratch",
+            "mlp",
+            PARAMS,
+            PREPROCESSING,
+            split,
+            split,
+            after_epoch=after_epoch,
+        )
+    assert [(number, n_helpers) for number, _, n_helpers in seen] == [
+        (1, PARAMS.threads - 1),
+        (2, PARAMS.threads - 1),
+    ]
     assert all(0 <= accuracy <= 1 for _, accuracy, _ in seen)
     assert multiprocessing.active_children() == []
 
@@ -97,4 +139,6 @@ def test_training_starts_from_the_weights_of_the_seed(generator):
     split = generator.random((10, 28, 28), dtype=np.float32), generator.integers(0, 10, 10)
     model, _ = train(backend_scratch, "scratch", "mlp", params, PREPROCESSING, split, split)
     expected = initial_weights(PARAMS.architectures["mlp_128_64"], (28, 28, 1), "xavier", 7)
-    assert all(np.allclose(model.weights[name], expected[name], rtol=0, atol=1e-15) for name in expected)
+    assert all(
+        np.allclose(model.weights[name], expected[name], rtol=0, atol=1e-15) for name in expected
+    )

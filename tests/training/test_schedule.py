@@ -12,7 +12,12 @@ from digits.training.schedule import learning_rates, plan_epochs, shuffled_batch
 RECIPE = load_params(ROOT / "params.yaml").recipe("torch", "cnn")
 
 
-@given(n_samples=st.integers(1, 300), batch_size=st.integers(1, 100), seed=st.integers(0, 9), epoch=st.integers(0, 9))
+@given(
+    n_samples=st.integers(1, 300),
+    batch_size=st.integers(1, 100),
+    seed=st.integers(0, 9),
+    epoch=st.integers(0, 9),
+)
 def test_each_epoch_has_every_sample_once(n_samples, batch_size, seed, epoch):
     batches = shuffled_batches(n_samples, batch_size, seed, epoch)
     assert sorted(np.concatenate(batches)) == list(range(n_samples))
@@ -22,14 +27,17 @@ def test_each_epoch_has_every_sample_once(n_samples, batch_size, seed, epoch):
 def test_samples_are_shuffled_not_batches_and_anew_each_epoch():
     first, second = (np.concatenate(shuffled_batches(1000, 10, 0, epoch)) for epoch in (0, 1))
     assert not np.array_equal(first, second)
-    # In batches of neighbours a sample's successor would be its neighbour 9 times in 10; in a shuffle once in 1000.
+    # In batches of neighbours a sample's successor would be its neighbour 9 times in 10; in a
+    # shuffle once in 1000.
     assert (np.diff(first) == 1).mean() < 0.02
 
 
 def test_order_depends_on_the_seed_alone():
     pairs = zip(shuffled_batches(100, 7, 3, 1), shuffled_batches(100, 7, 3, 1), strict=True)
     assert all(np.array_equal(a, b) for a, b in pairs)
-    assert not np.array_equal(shuffled_batches(100, 100, 3, 1)[0], shuffled_batches(100, 100, 4, 1)[0])
+    assert not np.array_equal(
+        shuffled_batches(100, 100, 3, 1)[0], shuffled_batches(100, 100, 4, 1)[0]
+    )
 
 
 def test_constant_stays_and_cosine_halves_midway():
@@ -60,4 +68,6 @@ def test_every_step_has_a_positive_rate_no_higher_than_the_peak(schedule, n_step
 def test_plan_runs_one_schedule_over_all_epochs():
     epochs = list(plan_epochs(RECIPE.model_copy(update={"epochs": 2, "batch_size": 8}), 20, seed=0))
     assert [len(step.samples) for epoch in epochs for step in epoch.steps] == [8, 8, 4, 8, 8, 4]
-    assert [step.learning_rate for epoch in epochs for step in epoch.steps] == learning_rates(RECIPE.schedule, RECIPE.learning_rate, 6)
+    assert [step.learning_rate for epoch in epochs for step in epoch.steps] == learning_rates(
+        RECIPE.schedule, RECIPE.learning_rate, 6
+    )

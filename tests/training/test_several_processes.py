@@ -39,8 +39,17 @@ ARCHITECTURES = {
     "with_dropout": ["flatten", {"dense": {"units": 16}}, "relu", {"dropout": {"rate": 0.5}}, {"dense": {"units": 10}}],
 }  # fmt: skip
 RUNS = {
-    "with_batch_norm": SGD | {"architecture": "with_batch_norm", "epochs": 2, "batch_size": 8, "l2": 0.01},
-    "plain": SGD | {"architecture": "plain", "epochs": 2, "batch_size": 10, "l2": 0.01, "label_smoothing": 0.1, "augmentation": {"rotation": 9}},
+    "with_batch_norm": SGD
+    | {"architecture": "with_batch_norm", "epochs": 2, "batch_size": 8, "l2": 0.01},
+    "plain": SGD
+    | {
+        "architecture": "plain",
+        "epochs": 2,
+        "batch_size": 10,
+        "l2": 0.01,
+        "label_smoothing": 0.1,
+        "augmentation": {"rotation": 9},
+    },
     "with_dropout": ADAM | {"architecture": "with_dropout", "epochs": 24, "batch_size": 10},
 }
 
@@ -54,19 +63,42 @@ def folder(tmp_path_factory) -> Path:
     yaml = YAML()
     params = yaml.load(ROOT / "params.yaml")
     runs = {name: COMMON | run for name, run in RUNS.items()}
-    params |= {"processes": 2, "architectures": params["architectures"] | ARCHITECTURES, "train_torch": runs, "train_tf": runs}
+    params |= {
+        "processes": 2,
+        "architectures": params["architectures"] | ARCHITECTURES,
+        "train_torch": runs,
+        "train_tf": runs,
+    }
     yaml.dump(params, folder / "params.yaml")
     write_json(folder / "data/processed/preprocessing.json", PREPROCESSING.model_dump())
     generator = np.random.default_rng(0)
     for split, n in (("train", 51), ("validation", 20)):
-        write_split(folder / "data/processed" / split, generator.random((n, 28, 28), dtype=np.float32), generator.integers(0, 10, n))
+        write_split(
+            folder / "data/processed" / split,
+            generator.random((n, 28, 28), dtype=np.float32),
+            generator.integers(0, 10, n),
+        )
     return folder
 
 
-def run_stage(folder: Path, framework: str, run: str, status: int = 0, launcher: tuple[str, ...] = (), **variables: str) -> str:
+def run_stage(
+    folder: Path,
+    framework: str,
+    run: str,
+    status: int = 0,
+    launcher: tuple[str, ...] = (),
+    **variables: str,
+) -> str:
     """Train a run by its stage, assert the exit status, and return what it printed."""
     command = [sys.executable, *launcher, "-m", f"stages.train_{framework}", run]
-    done = subprocess.run(command, cwd=folder, env=ENVIRONMENT | variables, capture_output=True, text=True, timeout=600)
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=ENVIRONMENT | variables,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
     assert done.returncode == status, done.stderr
     return done.stderr
 
@@ -77,13 +109,20 @@ def weights_of(folder: Path, framework: str, run: str) -> Weights:
 
 def assert_as_one_process(folder: Path, framework: str, run: str) -> None:
     params: Params = load_params(folder / "params.yaml")
-    splits = read_split(folder / "data/processed/train"), read_split(folder / "data/processed/validation")
+    splits = (
+        read_split(folder / "data/processed/train"),
+        read_split(folder / "data/processed/validation"),
+    )
     model, recorder = train(BACKENDS[framework], framework, run, params, PREPROCESSING, *splits)
     found = weights_of(folder, framework, run)
     for name, expected in model.weights.items():
-        # Fourteen steps in float32; Keras' batch_norm of several processes takes the variance as E(x^2) - E(x)^2.
+        # Fourteen steps in float32; Keras' batch_norm of several processes takes the variance as
+        # E(x^2) - E(x)^2.
         np.testing.assert_allclose(found[name], expected, rtol=1e-3, atol=2e-5, err_msg=name)
-    rows = [line.split(",") for line in (folder / f"models/{framework}/{run}/history.csv").read_text().splitlines()[1:]]
+    rows = [
+        line.split(",")
+        for line in (folder / f"models/{framework}/{run}/history.csv").read_text().splitlines()[1:]
+    ]
     for (_, _, loss, accuracy), row in zip(rows, recorder.history, strict=True):
         assert float(loss) == pytest.approx(row["loss"], rel=1e-4)
         assert float(accuracy) == row["accuracy"]
@@ -96,11 +135,20 @@ def test_stage_with_two_processes_trains_as_one_does_batch_norm_included(folder,
     assert_as_one_process(folder, framework, "with_batch_norm")
     times = json.loads((folder / f"models/times/{framework}/with_batch_norm.json").read_text())
     assert (times["processes"], times["device"]) == (2, "cpu")
-    assert times["peak_memory_bytes"] > 2 * 150 * 2**20  # of both: what a framework takes when imported
+    # Of both: what a framework takes when imported.
+    assert times["peak_memory_bytes"] > 2 * 150 * 2**20
 
 
 def test_torchrun_starts_it_too(folder):
-    launcher = ("-W", "ignore", "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "3")
+    launcher = (
+        "-W",
+        "ignore",
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "3",
+    )
     printed = run_stage(folder, "torch", "plain", launcher=launcher)
     assert printed.count("epoch 2/2") == 1
     assert_as_one_process(folder, "torch", "plain")
@@ -108,9 +156,18 @@ def test_torchrun_starts_it_too(folder):
 
 def test_tf_config_starts_it_too(folder):
     workers = [f"127.0.0.1:{port}" for port in (23871, 23872)]
-    configs = [json.dumps({"cluster": {"worker": workers}, "task": {"type": "worker", "index": k}}) for k in range(2)]
+    configs = [
+        json.dumps({"cluster": {"worker": workers}, "task": {"type": "worker", "index": k}})
+        for k in range(2)
+    ]
     command = [sys.executable, "-m", "stages.train_tf", "plain"]
-    with subprocess.Popen(command, cwd=folder, env=ENVIRONMENT | {"TF_CONFIG": configs[1]}, stderr=subprocess.PIPE, text=True) as other:
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        env=ENVIRONMENT | {"TF_CONFIG": configs[1]},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as other:
         printed = run_stage(folder, "tf", "plain", TF_CONFIG=configs[0])
         assert "epoch" not in other.stderr.read()
     assert other.returncode == 0
@@ -119,24 +176,31 @@ def test_tf_config_starts_it_too(folder):
 
 
 @pytest.mark.parametrize("framework", BACKENDS)
-def test_a_killed_process_ends_the_others_and_the_next_run_goes_on_to_the_same_bytes(folder, framework):
+def test_a_killed_process_ends_the_others_and_the_next_run_goes_on_to_the_same_bytes(
+    folder, framework
+):
     run_stage(folder, framework, "with_dropout")
     model = folder / "models" / framework / "with_dropout/model.safetensors"
     undisturbed = model.read_bytes()
     model.unlink()
     command = [sys.executable, "-m", f"stages.train_{framework}", "with_dropout"]
     lines = []
-    with subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=folder, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True
+    ) as process:
         for line in process.stderr:
             lines.append(line)
             if "epoch 2/" in line:
                 (other,) = psutil.Process(process.pid).children()
                 other.kill()
                 killed = time.monotonic()
-    assert time.monotonic() - killed < 20  # 5 of them to give a framework the time to notice by itself, the rest for a busy machine
+    # 5 of them to give a framework the time to notice by itself, the rest for a busy machine.
+    assert time.monotonic() - killed < 20
     assert process.returncode == 1
     errors = [line for line in lines if line.startswith("error: ")]
-    assert errors == ["error: process 1 of 2 was killed by SIGKILL; nothing was written; run it again to go on after the last finished epoch\n"]
+    assert errors == [
+        "error: process 1 of 2 was killed by SIGKILL; nothing was written; run it again to go on after the last finished epoch\n"
+    ]
     assert "Traceback" not in "".join(lines)
     assert not model.exists()
     assert "goes on after epoch" in run_stage(folder, framework, "with_dropout")
@@ -161,7 +225,10 @@ with one_line_errors():
 
 def start(other: str) -> subprocess.Popen:
     return subprocess.Popen(
-        [sys.executable, "-c", START.format(root=str(ROOT), other=other)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", START.format(root=str(ROOT), other=other)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
 
@@ -169,7 +236,10 @@ def test_a_process_that_is_stuck_ends_when_another_fails():
     process = start("sys.exit('error: no such luck')")
     _, printed = process.communicate(timeout=30)
     assert process.returncode == 1
-    assert printed == "error: process 1 of 2 failed: error: no such luck; nothing was written; run it again to go on after the last finished epoch\n"
+    assert (
+        printed
+        == "error: process 1 of 2 failed: error: no such luck; nothing was written; run it again to go on after the last finished epoch\n"
+    )
 
 
 def test_the_others_end_when_the_first_is_killed():
@@ -200,7 +270,9 @@ def test_dropout_has_the_seed_itself_in_the_first_process_and_others_elsewhere()
     assert len({Team(rank, 3).seed(7) for rank in range(3)}) == 3
 
 
-@pytest.mark.parametrize(("threads", "n_here", "expected"), [(2, 1, 2), (2, 2, 1), (8, 3, 2), (2, 4, 1)])
+@pytest.mark.parametrize(
+    ("threads", "n_here", "expected"), [(2, 1, 2), (2, 2, 1), (8, 3, 2), (2, 4, 1)]
+)
 def test_processes_share_the_threads(threads, n_here, expected):
     assert Team(0, n_here, n_here).threads(threads) == expected
 
@@ -211,11 +283,15 @@ def test_machines_with_other_data_are_refused():
             return np.stack([array, array + 1])
 
     check_same(Team(), "ab" * 32)
-    with pytest.raises(InputError, match="process 1 of 2 has other parameters, data or code than process 0"):
+    with pytest.raises(
+        InputError, match="process 1 of 2 has other parameters, data or code than process 0"
+    ):
         check_same(Others(0, 2), "ab" * 32)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"cluster": {"worker": ["a:1"]}, "task": {"index": 3}}'])
+@pytest.mark.parametrize(
+    "text", ["{", "[]", "{}", '{"cluster": {"worker": ["a:1"]}, "task": {"index": 3}}']
+)
 def test_a_tf_config_that_is_none_is_refused(monkeypatch, text):
     from digits.backends.tf.distributed import read_team
 

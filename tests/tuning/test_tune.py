@@ -1,4 +1,6 @@
-"""`python -m digits.commands.tune`: a study on small digits, alone and in two processes, stopped, killed and gone on with. There is no test split here."""
+"""`python -m digits.commands.tune`: a study on small digits, alone and in two processes, stopped,
+killed and gone on with. There is no test split here.
+"""
 
 import os
 import re
@@ -27,13 +29,20 @@ from digits.preprocessing.apply import Preprocessing, normalize
 from digits.training.params import load_params
 from digits.tuning.study import open_study
 
-COMPLETE, PRUNED, FAIL, RUNNING = TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL, TrialState.RUNNING
+COMPLETE, PRUNED, FAIL, RUNNING = (
+    TrialState.COMPLETE,
+    TrialState.PRUNED,
+    TrialState.FAIL,
+    TrialState.RUNNING,
+)
 SPACE = ["--try", "learning_rate=0.01..0.2:log", "--try", "batch_size=16,32"]
 
 
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory):
-    """A folder with params.yaml, whose trainings have two epochs, and data/processed without the test split."""
+    """A folder with params.yaml, whose trainings have two epochs, and data/processed without the
+    test split.
+    """
     folder = tmp_path_factory.mktemp("prepared")
     text = (ROOT / "params.yaml").read_text()
     (folder / "params.yaml").write_text(re.sub(r"epochs: \d+", "epochs: 2", text))
@@ -42,7 +51,12 @@ def prepared(tmp_path_factory):
     for name, part in {"train": slice(300), "validation": slice(300, 400)}.items():
         write_split(folder / "data/processed" / name, *(array[part] for array in samples))
     preprocessing = Preprocessing(
-        dataset="uci_digits", class_names=list("0123456789"), normalization="zero_one", mean=0.0, std=255.0, kept_pixels=list(range(784))
+        dataset="uci_digits",
+        class_names=list("0123456789"),
+        normalization="zero_one",
+        mean=0.0,
+        std=255.0,
+        kept_pixels=list(range(784)),
     )
     write_json(folder / "data/processed/preprocessing.json", preprocessing.model_dump())
     return folder
@@ -66,11 +80,20 @@ def start(*arguments, python=("-m", "digits.commands.tune")) -> subprocess.Popen
     """Start the command in a process of its own."""
     command = [sys.executable, *python, *map(str, arguments)]
     environment = ENVIRONMENT | {"PYTHONPATH": str(ROOT)}
-    return subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def start_together(*arguments) -> list[subprocess.Popen]:
-    """Start the command in two processes, neither of which begins before both have imported what they need."""
+    """Start the command in two processes, neither of which begins before both have imported what
+    they need.
+    """
     gated = "import sys; from digits import backend_scratch, tune; print('ready', flush=True); sys.stdin.readline(); tune.main()"
     processes = [start(*arguments, python=("-c", gated)) for _ in range(2)]
     assert [process.stdout.readline() for process in processes] == ["ready\n", "ready\n"]
@@ -91,8 +114,13 @@ def trials(study="scratch/mlp", storage=None):
 
 
 def outcomes(study="scratch/mlp"):
-    """Return what the trials that did not fail drew, how they ended and with which accuracies, in the order of their places."""
-    ended = sorted((trial for trial in trials(study) if trial.state != FAIL), key=lambda trial: trial.user_attrs["place"])
+    """Return what the trials that did not fail drew, how they ended and with which accuracies, in
+    the order of their places.
+    """
+    ended = sorted(
+        (trial for trial in trials(study) if trial.state != FAIL),
+        key=lambda trial: trial.user_attrs["place"],
+    )
     return [(trial.params, trial.state, trial.value, trial.intermediate_values) for trial in ended]
 
 
@@ -107,7 +135,11 @@ def test_a_study_begins_with_the_run_and_keeps_to_its_space(project, monkeypatch
     search(monkeypatch, "scratch/mlp", *SPACE, "--try", "epochs=1..2", "--trials", 4)
     (first, *_), found = trials(), capsys.readouterr().out.splitlines()
     own = load_params().recipe("scratch", "mlp")
-    assert first.params == {"learning_rate": own.learning_rate, "epochs": own.epochs, "batch_size": first.params["batch_size"]}
+    assert first.params == {
+        "learning_rate": own.learning_rate,
+        "epochs": own.epochs,
+        "batch_size": first.params["batch_size"],
+    }
     for trial in trials():
         assert trial.state == COMPLETE
         assert len(trial.intermediate_values) == trial.params["epochs"]
@@ -136,30 +168,57 @@ def test_a_training_is_what_the_train_stage_makes_of_the_same_recipe(project, mo
     search(monkeypatch, "scratch/mlp", "--try", "learning_rate=0.1", "--trials", 1)
     params = load_params()
     _, *splits = data = tune.read_data()
-    _, recorder = tune.train(tune.import_module("digits.backends.scratch.network"), "scratch", "mlp", params, data[0], *splits)
+    _, recorder = tune.train(
+        tune.import_module("digits.backends.scratch.network"),
+        "scratch",
+        "mlp",
+        params,
+        data[0],
+        *splits,
+    )
     assert params.recipe("scratch", "mlp").learning_rate == 0.1
     (trial,) = trials()
-    assert list(trial.intermediate_values.values()) == [row["accuracy"] for row in recorder.history if row["split"] == "validation"]
+    assert list(trial.intermediate_values.values()) == [
+        row["accuracy"] for row in recorder.history if row["split"] == "validation"
+    ]
 
 
 def test_hopeless_trials_are_given_up(project, monkeypatch, capsys):
-    search(monkeypatch, "scratch/mlp", "--try", "learning_rate=0.000001..0.2:log", "--try", "epochs=4", "--trials", 12)
+    search(
+        monkeypatch,
+        "scratch/mlp",
+        "--try",
+        "learning_rate=0.000001..0.2:log",
+        "--try",
+        "epochs=4",
+        "--trials",
+        12,
+    )
     ended = trials()
     assert [trial.state for trial in ended[:5]] == [COMPLETE] * 5
     pruned = [trial for trial in ended if trial.state == PRUNED]
     assert pruned
     assert {trial.state for trial in ended} == {COMPLETE, PRUNED}
     for trial in pruned:
-        earlier = [other.intermediate_values[trial.last_step] for other in ended[: trial.number] if other.state == COMPLETE]
+        earlier = [
+            other.intermediate_values[trial.last_step]
+            for other in ended[: trial.number]
+            if other.state == COMPLETE
+        ]
         assert trial.last_step < 4
         assert max(trial.intermediate_values.values()) < sorted(earlier)[len(earlier) // 2]
-    assert f"pruned after epoch {pruned[0].last_step} at {pruned[0].value:.4f}" in capsys.readouterr().out
+    assert (
+        f"pruned after epoch {pruned[0].last_step} at {pruned[0].value:.4f}"
+        in capsys.readouterr().out
+    )
 
 
 def test_what_was_drawn_before_is_not_trained_again(project, monkeypatch, capsys):
     search(monkeypatch, "scratch/mlp", "--try", "batch_size=16,32", "--trials", 5)
     output = capsys.readouterr()
-    assert output.err.count("epoch 2/2") == len({trial.params["batch_size"] for trial in trials()}) < 5
+    assert (
+        output.err.count("epoch 2/2") == len({trial.params["batch_size"] for trial in trials()}) < 5
+    )
     assert len({(trial.params["batch_size"], trial.value) for trial in trials()}) < 5
     assert "as trial" in output.out
 
@@ -175,16 +234,37 @@ def test_a_training_that_diverges_counts_as_pruned(project, monkeypatch, capsys)
 @pytest.fixture
 def postgresql() -> Iterator[str]:
     """A PostgreSQL server of the test's own: a database's URL."""
-    pg_ctl = shutil.which("pg_ctl", path=os.pathsep.join([os.environ["PATH"], *map(str, Path("/usr/lib/postgresql").glob("*/bin"))]))
+    pg_ctl = shutil.which(
+        "pg_ctl",
+        path=os.pathsep.join(
+            [os.environ["PATH"], *map(str, Path("/usr/lib/postgresql").glob("*/bin"))]
+        ),
+    )
     if pg_ctl is None:
         missing = "needs a PostgreSQL server; on Debian: apt-get install postgresql"
-        pytest.fail(missing) if os.environ.get("DIGITS_POSTGRESQL") == "required" else pytest.skip(missing)
+        pytest.fail(missing) if os.environ.get("DIGITS_POSTGRESQL") == "required" else pytest.skip(
+            missing
+        )
     user = "postgres" if os.getuid() == 0 else None  # root may not run one
     with tempfile.TemporaryDirectory() as folder:
         shutil.chown(folder, user or os.getuid())
-        port, control = free_port(), partial(subprocess.run, check=True, user=user, cwd=folder, stdout=subprocess.DEVNULL)
+        port, control = (
+            free_port(),
+            partial(subprocess.run, check=True, user=user, cwd=folder, stdout=subprocess.DEVNULL),
+        )
         control([pg_ctl, "initdb", "-D", "data", "-o", "--auth=trust --username=digits"])
-        control([pg_ctl, "start", "-D", "data", "-l", "log", "-o", f"-k {folder} -p {port} -c listen_addresses=127.0.0.1"])
+        control(
+            [
+                pg_ctl,
+                "start",
+                "-D",
+                "data",
+                "-l",
+                "log",
+                "-o",
+                f"-k {folder} -p {port} -c listen_addresses=127.0.0.1",
+            ]
+        )
         yield f"postgresql://digits@127.0.0.1:{port}/postgres"
         control([pg_ctl, "stop", "-D", "data", "-m", "immediate"])
 
@@ -192,8 +272,16 @@ def postgresql() -> Iterator[str]:
 @pytest.mark.parametrize("kind", [None, "sqlite:///studies.db", "elsewhere.log", "postgresql"])
 def test_two_processes_work_on_one_study(project, request, kind):
     storage = request.getfixturevalue("postgresql") if kind == "postgresql" else kind
-    space = (*SPACE, "--try", "epochs=20")  # long enough that neither finishes all trials while the other opens the study
-    processes = start_together("scratch/mlp", *space, "--trials", 7, "--write", *(["--storage", storage] if storage else []))
+    # Long enough that neither finishes all trials while the other opens the study.
+    space = (*SPACE, "--try", "epochs=20")
+    processes = start_together(
+        "scratch/mlp",
+        *space,
+        "--trials",
+        7,
+        "--write",
+        *(["--storage", storage] if storage else []),
+    )
     outputs = [process.communicate(timeout=500) for process in processes]
     assert [process.returncode for process in processes] == [0, 0], outputs
     ended = [trial for trial in trials(storage=storage) if trial.state != FAIL]
@@ -203,7 +291,9 @@ def test_two_processes_work_on_one_study(project, request, kind):
     assert len({trial.params["learning_rate"] for trial in ended}) == 7
     told = [re.findall(r"^\d/7 trial (\d+)", out, re.M) for out, _ in outputs]
     assert all(told)
-    assert sorted(int(number) for numbers in told for number in numbers) == [trial.number for trial in ended]
+    assert sorted(int(number) for numbers in told for number in numbers) == [
+        trial.number for trial in ended
+    ]
     best = max(ended, key=lambda trial: trial.value if trial.state == COMPLETE else 0)
     assert load_params().recipe("scratch", "mlp").batch_size == best.params["batch_size"]
 
@@ -213,7 +303,8 @@ def test_stopped_study_goes_on_to_what_an_undisturbed_one_finds(project, monkeyp
     search(monkeypatch, "scratch/mlp", *space, "--trials", 4, "--study", "undisturbed")
     process = start("scratch/mlp", *space, "--trials", 4, "--study", "stopped")
     wait_for(lambda: (Path("tuning/stopped/study.log")).exists() and len(trials("stopped")) > 1)
-    time.sleep(1)  # in the midst of a training: where a process forks, Python lets a KeyboardInterrupt go by
+    # In the midst of a training: where a process forks, Python lets a KeyboardInterrupt go by.
+    time.sleep(1)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=300)
     assert process.returncode == 130, err
@@ -230,7 +321,12 @@ def test_stopped_study_goes_on_to_what_an_undisturbed_one_finds(project, monkeyp
 
 def test_trial_of_a_killed_process_neither_blocks_nor_counts(project, monkeypatch):
     process = start("scratch/mlp", *SPACE, "--try", "epochs=1000", "--trials", 2)
-    wait_for(lambda: (Path("tuning/scratch/mlp/study.log")).exists() and any("place" in trial.user_attrs for trial in trials()))
+    wait_for(
+        lambda: (
+            (Path("tuning/scratch/mlp/study.log")).exists()
+            and any("place" in trial.user_attrs for trial in trials())
+        )
+    )
     process.kill()
     process.communicate()
     assert [trial.state for trial in trials()] == [RUNNING]
@@ -271,13 +367,26 @@ def test_trial_that_another_process_took_for_dead_is_dropped(project, monkeypatc
 
 def test_write_puts_the_best_values_into_params_yaml_and_the_study_goes_on(project, monkeypatch):
     before = Path("params.yaml").read_text().splitlines()
-    arguments = ["scratch/mlp", "--try", "learning_rate=0.01..0.05", "--try", "augmentation.rotation=0.0..15.0", "--trials"]
+    arguments = [
+        "scratch/mlp",
+        "--try",
+        "learning_rate=0.01..0.05",
+        "--try",
+        "augmentation.rotation=0.0..15.0",
+        "--trials",
+    ]
     search(monkeypatch, *arguments, 2, "--write")
     best = max(trials(), key=lambda trial: trial.value)
     recipe = load_params().recipe("scratch", "mlp")
     assert recipe.learning_rate == pytest.approx(best.params["learning_rate"], rel=1e-3)
-    assert recipe.augmentation.rotation == pytest.approx(best.params["augmentation.rotation"], rel=1e-3)
-    changed = [new for old, new in zip(before, Path("params.yaml").read_text().splitlines(), strict=True) if old != new]
+    assert recipe.augmentation.rotation == pytest.approx(
+        best.params["augmentation.rotation"], rel=1e-3
+    )
+    changed = [
+        new
+        for old, new in zip(before, Path("params.yaml").read_text().splitlines(), strict=True)
+        if old != new
+    ]
     assert [line.split(":")[0].strip() for line in changed] == ["mlp"]
     search(monkeypatch, *arguments, 3)
     assert len(trials()) == 3
@@ -306,7 +415,11 @@ def test_study_of_something_else_is_refused(project, monkeypatch, change, compla
     elif change == "run":
         arguments[0] = "torch/mlp"
     else:
-        edit = {"seed": ("seed: 0", "seed: 1"), "recipe": ("momentum: 0.9", "momentum: 0.8"), "architecture": ("units: 64", "units: 63")}[change]
+        edit = {
+            "seed": ("seed: 0", "seed: 1"),
+            "recipe": ("momentum: 0.9", "momentum: 0.8"),
+            "architecture": ("units: 64", "units: 63"),
+        }[change]
         assert edit[0] in text
         Path("params.yaml").write_text(text.replace(*edit))
     with pytest.raises(InputError, match=f"the study mine {complaint} .*--study NAME") as caught:
@@ -317,7 +430,9 @@ def test_study_of_something_else_is_refused(project, monkeypatch, change, compla
 
 def test_study_that_another_program_made_is_refused(project, monkeypatch):
     storage = "sqlite:///studies.db"
-    optuna.create_study(storage=storage, study_name="scratch/mlp").optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=1)
+    optuna.create_study(storage=storage, study_name="scratch/mlp").optimize(
+        lambda trial: trial.suggest_float("x", 0, 1), n_trials=1
+    )
     with pytest.raises(InputError, match="the study scratch/mlp was begun with another run"):
         search(monkeypatch, "scratch/mlp", *SPACE, "--storage", storage)
 
@@ -325,14 +440,26 @@ def test_study_that_another_program_made_is_refused(project, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["mlp"], "the run is 'mlp'; expected a framework, one of torch, tf, scratch, and its run, as in torch/cnn"),
+        (
+            ["mlp"],
+            "the run is 'mlp'; expected a framework, one of torch, tf, scratch, and its run, as in torch/cnn",
+        ),
         (["scratch/nope"], "params.yaml: train_scratch has no run 'nope'; expected one of: "),
         (["scratch/mlp", "--trials", "0"], "--trials is 0; expected a number from 1 up"),
         (["scratch/mlp", "--study", "../mine"], "--study is '../mine'; expected letters"),
         (["scratch/mlp", "--try", "lr=1,2"], "--try: train_scratch.mlp has the unknown key 'lr'"),
-        (["scratch/mlp_sigmoid"], "train_scratch.mlp_sigmoid has no learning_rate; say what to try"),
-        (["scratch/mlp", "--storage", "nodb://me:secret@host/db"], "the study scratch/mlp cannot be opened: NoSuchModuleError"),
-        (["scratch/mlp", "--storage", "missing/study.log"], "the study scratch/mlp cannot be opened: FileNotFoundError"),
+        (
+            ["scratch/mlp_sigmoid"],
+            "train_scratch.mlp_sigmoid has no learning_rate; say what to try",
+        ),
+        (
+            ["scratch/mlp", "--storage", "nodb://me:secret@host/db"],
+            "the study scratch/mlp cannot be opened: NoSuchModuleError",
+        ),
+        (
+            ["scratch/mlp", "--storage", "missing/study.log"],
+            "the study scratch/mlp cannot be opened: FileNotFoundError",
+        ),
         (["scratch/mlp", "--storage", "params.yaml"], "the study scratch/mlp cannot be opened: "),
     ],
 )
@@ -348,7 +475,9 @@ def test_bad_input_is_told_in_one_line(project, arguments, complaint):
 
 def test_missing_data_is_told_in_one_line(project, monkeypatch):
     shutil.rmtree("data")
-    with pytest.raises(InputError, match="data/processed: has no data; run `dvc repro preprocess` first"):
+    with pytest.raises(
+        InputError, match="data/processed: has no data; run `dvc repro preprocess` first"
+    ):
         search(monkeypatch, "scratch/mlp")
 
 
@@ -370,21 +499,49 @@ def test_plots_are_written_and_wait_for_two_trials(project, monkeypatch, capsys)
 def test_plots_of_one_value_or_of_several_optimizers(project, monkeypatch):
     search(monkeypatch, "scratch/mlp", "--try", "epochs=1", "--trials", 2, "--study", "one")
     assert [path.name for path in Path("tuning/one").glob("*.png")] == ["history.png"]
-    search(monkeypatch, "scratch/mlp", "--try", "optimizer=sgd,adam", "--try", "momentum=0.5..0.9", "--trials", 6, "--study", "two")
+    search(
+        monkeypatch,
+        "scratch/mlp",
+        "--try",
+        "optimizer=sgd,adam",
+        "--try",
+        "momentum=0.5..0.9",
+        "--trials",
+        6,
+        "--study",
+        "two",
+    )
     assert len(list(Path("tuning/two").glob("*.png"))) == 3
-    assert {("momentum" in trial.params) == (trial.params["optimizer"] == "sgd") for trial in trials("two")} == {True}
+    assert {
+        ("momentum" in trial.params) == (trial.params["optimizer"] == "sgd")
+        for trial in trials("two")
+    } == {True}
 
 
 @pytest.mark.parametrize("run", ["torch/mlp", "tf/cnn_small"])
 def test_search_in_a_framework(project, monkeypatch, run):
-    search(monkeypatch, run, "--try", "learning_rate=0.001..0.01:log", "--try", "epochs=1", "--trials", 2)
+    search(
+        monkeypatch,
+        run,
+        "--try",
+        "learning_rate=0.001..0.01:log",
+        "--try",
+        "epochs=1",
+        "--trials",
+        2,
+    )
     assert [trial.state for trial in trials(run)] == [COMPLETE, COMPLETE]
     assert all(trial.value > 0.1 for trial in trials(run))
 
 
 def test_help_shows_all_options():
     process = subprocess.run(
-        [sys.executable, "-m", "digits.commands.tune", "--help"], cwd=ROOT, env=os.environ, capture_output=True, text=True, check=True
+        [sys.executable, "-m", "digits.commands.tune", "--help"],
+        cwd=ROOT,
+        env=os.environ,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     for option in ("--try KEY=VALUES", "--trials", "--study", "--storage", "--write"):
         assert option in process.stdout

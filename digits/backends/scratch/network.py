@@ -1,4 +1,5 @@
-"""The engine in digits/scratch: the architecture as a Network of its layers. Contract: digits/training/loop.py.
+"""The engine in digits/scratch: the architecture as a Network of its layers. Contract:
+digits/training/loop.py.
 
 Images and weights have our layout there as they are.
 """
@@ -14,7 +15,19 @@ import numpy as np
 import scipy
 from threadpoolctl import threadpool_limits
 
-from digits.model.architecture import STATE, Architecture, BatchNorm, Conv, Dense, Dropout, Flatten, MaxPool, Relu, Sigmoid, Weights
+from digits.model.architecture import (
+    STATE,
+    Architecture,
+    BatchNorm,
+    Conv,
+    Dense,
+    Dropout,
+    Flatten,
+    MaxPool,
+    Relu,
+    Sigmoid,
+    Weights,
+)
 from digits.scratch import layers
 from digits.scratch.fast.conv_block import fuse
 from digits.scratch.fast.workers import Workers, shared_array
@@ -39,7 +52,9 @@ LAYERS = {
     Sigmoid: lambda layer, state: layers.Sigmoid(),
     Flatten: lambda layer, state: layers.Flatten(),
     Dropout: lambda layer, state: layers.Dropout(layer.rate),
-    BatchNorm: lambda layer, state: layers.BatchNorm(**state, momentum=BATCH_NORM.momentum, epsilon=BATCH_NORM.epsilon),
+    BatchNorm: lambda layer, state: layers.BatchNorm(
+        **state, momentum=BATCH_NORM.momentum, epsilon=BATCH_NORM.epsilon
+    ),
 }
 
 
@@ -62,17 +77,30 @@ def fit(
         shared = shared_array(images.shape, images.dtype)
         shared[:] = images
         images = shared
-    with threadpool_limits(1, user_api="blas"), closing(Workers(network, images, labels, threads, fork=is_fork_safe())) as workers:
+    with (
+        threadpool_limits(1, user_api="blas"),
+        closing(Workers(network, images, labels, threads, fork=is_fork_safe())) as workers,
+    ):
         if recipe.optimizer in MINIMIZERS:
             fit_whole(workers, weights, recipe, recorder)
         else:
             fit_batches(workers, weights, recipe, epochs, seed, recorder, state or {})
 
 
-def fit_batches(workers: Workers, weights: Weights, recipe: Recipe, epochs, seed: int, recorder, state: dict[str, np.ndarray]) -> None:
+def fit_batches(
+    workers: Workers,
+    weights: Weights,
+    recipe: Recipe,
+    epochs,
+    seed: int,
+    recorder,
+    state: dict[str, np.ndarray],
+) -> None:
     """Train by mini-batch descent."""
     network = workers.network
-    optimizer = Adam(*ADAM) if recipe.optimizer == "adam" else SGD(recipe.momentum or 0.0, recipe.nesterov)
+    optimizer = (
+        Adam(*ADAM) if recipe.optimizer == "adam" else SGD(recipe.momentum or 0.0, recipe.nesterov)
+    )
     for name in state.keys() & vars(optimizer).keys():
         setattr(optimizer, name, state[name].copy() if state[name].ndim else state[name].item())
     for epoch, (steps, seen) in enumerate(epochs, start=int(state.get("n_epochs", 0))):
@@ -82,8 +110,14 @@ def fit_batches(workers: Workers, weights: Weights, recipe: Recipe, epochs, seed
             result = workers.loss_and_gradient(samples, recipe.l2, seed=(seed, epoch, number))
             optimizer.step(network.parameters, result.gradient, learning_rate)
             recorder.step(len(samples), result.loss, result.n_correct)
-        remembered = {name: np.array(value) for name, value in vars(optimizer).items() if name in OPTIMIZER_STATE and value is not None}
-        recorder.epoch(read_weights(network, weights), remembered | {"n_epochs": np.array(epoch + 1)})
+        remembered = {
+            name: np.array(value)
+            for name, value in vars(optimizer).items()
+            if name in OPTIMIZER_STATE and value is not None
+        }
+        recorder.epoch(
+            read_weights(network, weights), remembered | {"n_epochs": np.array(epoch + 1)}
+        )
 
 
 def fit_whole(workers: Workers, weights: Weights, recipe: Recipe, recorder) -> None:
@@ -98,7 +132,8 @@ def fit_whole(workers: Workers, weights: Weights, recipe: Recipe, recorder) -> N
         return result.loss + network.penalty(recipe.l2), result.gradient.astype(np.float64)
 
     def after_iteration(parameters: np.ndarray) -> None:
-        if not np.array_equal(parameters, latest["parameters"]):  # the line search tried others after the one it took
+        # The line search tried others after the one it took.
+        if not np.array_equal(parameters, latest["parameters"]):
             objective(parameters)
         recorder.step(len(workers.x), latest["loss"], latest["n_correct"])
         recorder.epoch(read_weights(network, weights))
@@ -107,9 +142,13 @@ def fit_whole(workers: Workers, weights: Weights, recipe: Recipe, recorder) -> N
     minimize(objective, network.parameters, recipe.epochs, after_iteration)
 
 
-def predict(architecture: Architecture, weights: Weights, images: np.ndarray, *, threads: int) -> np.ndarray:
+def predict(
+    architecture: Architecture, weights: Weights, images: np.ndarray, *, threads: int
+) -> np.ndarray:
     network = build(architecture, weights)
-    batches = [images[start : start + PREDICT_BATCH] for start in range(0, len(images), PREDICT_BATCH)]
+    batches = [
+        images[start : start + PREDICT_BATCH] for start in range(0, len(images), PREDICT_BATCH)
+    ]
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
         return np.concatenate(list(pool.map(network.predict, batches)))
 
@@ -120,7 +159,9 @@ def name_device(device: str) -> str:
 
 
 def is_fork_safe() -> bool:
-    """Return whether a process may fork: on Linux, and with no framework loaded, whose threads would not survive it."""
+    """Return whether a process may fork: on Linux, and with no framework loaded, whose threads
+    would not survive it.
+    """
     return sys.platform == "linux" and not {"torch", "tensorflow"} & set(sys.modules)
 
 
@@ -131,7 +172,10 @@ def build(architecture: Architecture, weights: Weights, label_smoothing: float =
     for name, array in weights.items():
         layer, role = name.split(".")
         (state if role in STATE else trained)[int(layer.split("_")[0])][role] = array
-    plain = [LAYERS[type(layer)](layer, of_layer) for layer, of_layer in zip(architecture, state, strict=True)]
+    plain = [
+        LAYERS[type(layer)](layer, of_layer)
+        for layer, of_layer in zip(architecture, state, strict=True)
+    ]
     return Network(*fuse(plain, trained), partial(softmax_cross_entropy, smoothing=label_smoothing))
 
 
@@ -139,5 +183,8 @@ def read_weights(network: Network, names: Iterable[str]) -> Weights:
     """Return a copy of the network's weights in the common layout."""
     arrays = []
     for layer, trained in zip(network.layers, network.views(network.parameters), strict=True):
-        arrays += [*trained.values(), *(getattr(layer, role) for role in STATE if hasattr(layer, role))]
+        arrays += [
+            *trained.values(),
+            *(getattr(layer, role) for role in STATE if hasattr(layer, role)),
+        ]
     return {name: array.copy() for name, array in zip(names, arrays, strict=True)}

@@ -1,7 +1,9 @@
-"""TensorFlow in several processes: tf.distribute's MultiWorkerMirroredStrategy, on one machine or more.
+"""TensorFlow in several processes: tf.distribute's MultiWorkerMirroredStrategy, on one machine or
+more.
 
-The environment variable TF_CONFIG names the processes, and is set by whoever starts them: on one machine the first of them, by `processes` in
-params.yaml. The strategy only adds up here: every process has variables of its own, to which the same happens everywhere.
+The environment variable TF_CONFIG names the processes, and is set by whoever starts them: on one
+machine the first of them, by `processes` in params.yaml. The strategy only adds up here: every
+process has variables of its own, to which the same happens everywhere.
 """
 
 import json
@@ -22,16 +24,23 @@ from digits.training.team import Team
 
 @contextmanager
 def join(params: Params) -> Iterator[Team]:
-    """Yield this process's team: TF_CONFIG's, or that of `processes` in params.yaml, whose others are started here and end with the body."""
+    """Yield this process's team: TF_CONFIG's, or that of `processes` in params.yaml, whose others
+    are started here and end with the body.
+    """
     device = find_device(params.device)
     workers = [f"127.0.0.1:{port}" for port in free_ports(params.processes)]
-    configs = [{"cluster": {"worker": workers}, "task": {"type": "worker", "index": k}} for k in range(len(workers))]
+    configs = [
+        {"cluster": {"worker": workers}, "task": {"type": "worker", "index": k}}
+        for k in range(len(workers))
+    ]
     with started("TF_CONFIG", [{"TF_CONFIG": json.dumps(config)} for config in configs]) as several:
         yield read_team(params.threads, device) if several else Team(device=device)
 
 
 def read_team(threads: int, device: str) -> Team:
-    """Return the team that TF_CONFIG tells of, once its processes have met; raise InputError where it is no such thing."""
+    """Return the team that TF_CONFIG tells of, once its processes have met; raise InputError where
+    it is no such thing.
+    """
     try:
         config = json.loads(os.environ["TF_CONFIG"])
         workers, rank = config["cluster"]["worker"], config["task"]["index"]
@@ -45,10 +54,14 @@ def read_team(threads: int, device: str) -> Team:
     if device == "cuda":
         gpus = tf.config.list_physical_devices("GPU")
         if len(here) > len(gpus):
-            raise InputError(f"{len(here)} processes on this machine have {len(gpus)} GPUs; expected a GPU for each, or device: cpu")
+            raise InputError(
+                f"{len(here)} processes on this machine have {len(gpus)} GPUs; expected a GPU for each, or device: cpu"
+            )
         tf.config.set_visible_devices(gpus[here.index(rank)], "GPU")
     use_threads(max(1, threads // len(here)))
-    return TFTeam(rank, len(workers), len(here), device) if len(workers) > 1 else Team(device=device)
+    return (
+        TFTeam(rank, len(workers), len(here), device) if len(workers) > 1 else Team(device=device)
+    )
 
 
 class TFTeam(Team):
@@ -64,7 +77,8 @@ class TFTeam(Team):
         return self.strategy.reduce("SUM", tf.constant(array), axis=None).numpy()
 
     def spread(self, network: keras.Sequential, gradient: Callable) -> Callable:
-        """Return the function `gradient`, which returns loss, number right and gradients, as one whose gradients are the sums of all processes'.
+        """Return the function `gradient`, which returns loss, number right and gradients, as one
+        whose gradients are the sums of all processes'.
 
         The network's batch_norm takes the whole mini-batch then, of which each process has a part.
         """

@@ -1,6 +1,8 @@
-"""PyTorch in several processes: torch.distributed and its DistributedDataParallel, on one machine or more.
+"""PyTorch in several processes: torch.distributed and its DistributedDataParallel, on one machine
+or more.
 
-torchrun starts the processes, or the first of them does: `processes` in params.yaml. They exchange by gloo, on GPUs by NCCL.
+torchrun starts the processes, or the first of them does: `processes` in params.yaml. They exchange
+by gloo, on GPUs by NCCL.
 """
 
 import os
@@ -24,22 +26,39 @@ from digits.training.team import Team
 
 @contextmanager
 def join(params: Params) -> Iterator[Team]:
-    """Yield this process's team: torchrun's, or that of `processes` in params.yaml, whose others are started here and end with the body."""
+    """Yield this process's team: torchrun's, or that of `processes` in params.yaml, whose others
+    are started here and end with the body.
+    """
     device = find_device(params.device)
     n = params.processes
-    common = {"WORLD_SIZE": n, "LOCAL_WORLD_SIZE": n, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_ports(1)[0]}
-    environments = [{name: str(value) for name, value in (common | {"RANK": k, "LOCAL_RANK": k}).items()} for k in range(n)]
-    with started("LOCAL_RANK", environments) as several, process_group(device) if several else nullcontext(Team(device=device)) as team:
+    common = {
+        "WORLD_SIZE": n,
+        "LOCAL_WORLD_SIZE": n,
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": free_ports(1)[0],
+    }
+    environments = [
+        {name: str(value) for name, value in (common | {"RANK": k, "LOCAL_RANK": k}).items()}
+        for k in range(n)
+    ]
+    with (
+        started("LOCAL_RANK", environments) as several,
+        process_group(device) if several else nullcontext(Team(device=device)) as team,
+    ):
         yield team
 
 
 @contextmanager
 def process_group(device: str) -> Iterator[Team]:
-    """Yield the team that the environment variables of torchrun tell of. Each process of a machine has a GPU of its own."""
+    """Yield the team that the environment variables of torchrun tell of. Each process of a machine
+    has a GPU of its own.
+    """
     local_rank, n_here = int(os.environ["LOCAL_RANK"]), int(os.environ["LOCAL_WORLD_SIZE"])
     if device == "cuda":
         if n_here > torch.cuda.device_count():
-            raise InputError(f"{n_here} processes on this machine have {torch.cuda.device_count()} GPUs; expected a GPU for each, or device: cpu")
+            raise InputError(
+                f"{n_here} processes on this machine have {torch.cuda.device_count()} GPUs; expected a GPU for each, or device: cpu"
+            )
         torch.cuda.set_device(local_rank)
     dist.init_process_group("nccl" if device == "cuda" else "gloo")
     yield TorchTeam(dist.get_rank(), dist.get_world_size(), n_here, device)
@@ -55,20 +74,35 @@ class TorchTeam(Team):
         return total.cpu().numpy()
 
     def spread(self, network: nn.Sequential) -> nn.Module:
-        """Return the network, with the same parameters, as one whose gradients are the sums of all processes' and whose batches are whole."""
-        whole = nn.Sequential(*(WholeBatchNorm(module) if isinstance(module, _BatchNorm) else module for module in network))
+        """Return the network, with the same parameters, as one whose gradients are the sums of all
+        processes' and whose batches are whole.
+        """
+        whole = nn.Sequential(
+            *(
+                WholeBatchNorm(module) if isinstance(module, _BatchNorm) else module
+                for module in network
+            )
+        )
         spread = DistributedDataParallel(whole, forward_sync_buffers=False)
         spread.register_comm_hook(None, add_up_gradients)
         return spread
 
 
 def add_up_gradients(_, bucket: dist.GradBucket) -> torch.futures.Future[torch.Tensor]:
-    """Add up gradients, where DistributedDataParallel would take their mean: each process's loss is its part of the batch's."""
-    return dist.all_reduce(bucket.buffer(), async_op=True).get_future().then(lambda future: future.value()[0])
+    """Add up gradients, where DistributedDataParallel would take their mean: each process's loss is
+    its part of the batch's.
+    """
+    return (
+        dist.all_reduce(bucket.buffer(), async_op=True)
+        .get_future()
+        .then(lambda future: future.value()[0])
+    )
 
 
 class AddUp(torch.autograd.Function):
-    """y = sum of all processes' x. Every process's loss may depend on y, so d_x is the sum of all processes' d_y."""
+    """y = sum of all processes' x. Every process's loss may depend on y, so d_x is the sum of all
+    processes' d_y.
+    """
 
     @staticmethod
     def forward(_, x: torch.Tensor) -> torch.Tensor:
@@ -82,7 +116,9 @@ class AddUp(torch.autograd.Function):
 
 
 class WholeBatchNorm(nn.Module):
-    """PyTorch's BatchNorm in training, over the whole mini-batch, of which each process has a part. (Its SyncBatchNorm needs GPUs.)"""
+    """PyTorch's BatchNorm in training, over the whole mini-batch, of which each process has a part.
+    (Its SyncBatchNorm needs GPUs.)
+    """
 
     def __init__(self, norm: _BatchNorm):
         super().__init__()

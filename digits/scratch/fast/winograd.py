@@ -1,6 +1,8 @@
-"""Winograd's convolution F(2x2, 3x3): the same numbers as a plain 3 x 3 convolution, with 2.25 times fewer multiplications.
+"""Winograd's convolution F(2x2, 3x3): the same numbers as a plain 3 x 3 convolution, with 2.25
+times fewer multiplications.
 
-In one dimension, two neighbouring outputs of a kernel g of three values take 2 * 3 = 6 multiplications:
+In one dimension, two neighbouring outputs of a kernel g of three values take 2 * 3 = 6
+multiplications:
 
     y_0 = d_0 g_0 + d_1 g_1 + d_2 g_2,    y_1 = d_1 g_0 + d_2 g_1 + d_3 g_2.
 
@@ -9,12 +11,15 @@ Four are enough (S. Winograd, "Arithmetic Complexity of Computations", 1980). Wi
     m_0 = (d_0 - d_2) g_0,    m_1 = (d_1 + d_2) (g_0 + g_1 + g_2) / 2,
     m_3 = (d_1 - d_3) g_2,    m_2 = (d_2 - d_1) (g_0 - g_1 + g_2) / 2,
 
-y_0 = m_0 + m_1 + m_2 and y_1 = m_1 - m_2 - m_3. As matrices, y = A^T ((G g) * (B^T d)), where * is element by element. In two dimensions
-this is done to rows and to columns, Y = A^T ((G g G^T) * (B^T d B)) A: a tile of 4 x 4 inputs gives 2 x 2 outputs with 16 multiplications
-instead of 36 (A. Lavin and S. Gray, "Fast Algorithms for Convolutional Neural Networks", 2016). Summed over the channels, the products at
-one of the 16 places are one matrix product over all tiles, so the convolution is 16 of them.
+y_0 = m_0 + m_1 + m_2 and y_1 = m_1 - m_2 - m_3. As matrices, y = A^T ((G g) * (B^T d)), where * is
+element by element. In two dimensions this is done to rows and to columns, Y = A^T ((G g G^T) * (B^T
+d B)) A: a tile of 4 x 4 inputs gives 2 x 2 outputs with 16 multiplications instead of 36 (A. Lavin
+and S. Gray, "Fast Algorithms for Convolutional Neural Networks", 2016). Summed over the channels,
+the products at one of the 16 places are one matrix product over all tiles, so the convolution is 16
+of them.
 
-Every step is linear in each argument, so its gradient is the transposed step: the functions below come in pairs.
+Every step is linear in each argument, so its gradient is the transposed step: the functions below
+come in pairs.
 """
 
 import numpy as np
@@ -33,9 +38,11 @@ def transform_kernels_backward(d_u: np.ndarray) -> np.ndarray:
 
 
 def transform_input(x: np.ndarray) -> np.ndarray:
-    """Return B^T d B of each tile of padded images (n, 2 rows + 2, 2 columns + 2, channels): (4, 4, n, rows, columns, channels).
+    """Return B^T d B of each tile of padded images (n, 2 rows + 2, 2 columns + 2, channels): (4, 4,
+    n, rows, columns, channels).
 
-    Tiles are two pixels apart and overlap by two. The k-th rows of all tiles are every second row of the image, from row k on.
+    Tiles are two pixels apart and overlap by two. The k-th rows of all tiles are every second row
+    of the image, from row k on.
     """
     n, height, width, channels = x.shape
     by_row = np.empty((4, n, height // 2 - 1, width, channels), x.dtype)
@@ -46,7 +53,9 @@ def transform_input(x: np.ndarray) -> np.ndarray:
 
 
 def transform_input_backward(d_v: np.ndarray) -> np.ndarray:
-    """v = B^T d B, so d_d = B d_v B^T; a pixel is in up to four tiles and gets the sum of their gradients."""
+    """v = B^T d B, so d_d = B d_v B^T; a pixel is in up to four tiles and gets the sum of their
+    gradients.
+    """
     _, _, n, rows, columns, channels = d_v.shape
     d_by_row = np.zeros((4, n, rows, 2 * columns + 2, channels), d_v.dtype)
     add_B(d_v.swapaxes(0, 1), [every_second(d_by_row, 3, k) for k in range(4)])
@@ -56,7 +65,9 @@ def transform_input_backward(d_v: np.ndarray) -> np.ndarray:
 
 
 def transform_products(m: np.ndarray) -> np.ndarray:
-    """Return A^T m A: products (4, 4, ...) become outputs (2, 2, ...), by their row and column in the tile."""
+    """Return A^T m A: products (4, 4, ...) become outputs (2, 2, ...), by their row and column in
+    the tile.
+    """
     by_row = np.empty((2, *m.shape[1:]), m.dtype)
     apply_A_transposed(m, by_row)
     y = np.empty((2, 2, *m.shape[2:]), m.dtype)
@@ -102,6 +113,8 @@ def apply_A(d_y: np.ndarray, d_m: np.ndarray) -> None:
 
 
 def every_second(x: np.ndarray, axis: int, first: int) -> np.ndarray:
-    """Return a view of every second row (or column) of `axis` from `first` on, as many as there are tiles."""
+    """Return a view of every second row (or column) of `axis` from `first` on, as many as there are
+    tiles.
+    """
     n_tiles = x.shape[axis] // 2 - 1
     return x[(slice(None),) * axis + (slice(first, first + 2 * n_tiles, 2),)]

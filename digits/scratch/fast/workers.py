@@ -1,13 +1,15 @@
 """Several workers for one training: each computes the gradients of some shards of every batch.
 
-The loss of a batch is a sum over its samples, and so is its gradient: parts of the batch can be treated apart. A batch is cut into shards
-in a way that depends on its size alone; whoever is free computes the gradient of a shard, and the sum is taken in the order of the shards.
-So the result has the same bits for any number of workers.
+The loss of a batch is a sum over its samples, and so is its gradient: parts of the batch can be
+treated apart. A batch is cut into shards in a way that depends on its size alone; whoever is free
+computes the gradient of a shard, and the sum is taken in the order of the shards. So the result has
+the same bits for any number of workers.
 
-Workers are forked processes, which have the training data without a copy: NumPy's many short calls would make threads wait for each other
-(Python runs one at a time). Parameters and gradients lie in memory that all share, so what the optimizer writes the workers read. Where a
-fork is unsafe, because other threads are about, threads do it all the same. Matrix products had best be held to one thread inside each
-worker (threadpoolctl): two that share a core are slower than one.
+Workers are forked processes, which have the training data without a copy: NumPy's many short calls
+would make threads wait for each other (Python runs one at a time). Parameters and gradients lie in
+memory that all share, so what the optimizer writes the workers read. Where a fork is unsafe,
+because other threads are about, threads do it all the same. Matrix products had best be held to one
+thread inside each worker (threadpoolctl): two that share a core are slower than one.
 """
 
 import mmap
@@ -23,12 +25,15 @@ import numpy as np
 from digits.scratch.network import Network
 
 MAX_SHARDS = 4
-# A shard must hold a fair amount of work: handing it over costs some 50 microseconds, and adding up another gradient reads all of it.
+# A shard must hold a fair amount of work: handing it over costs some 50 microseconds, and adding up
+# another gradient reads all of it.
 MIN_SHARD_MULTIPLICATIONS = 100_000_000
 
 
 class Result(NamedTuple):
-    """Of a batch: the mean loss over its samples, how many were classified right, and the gradient, flat, until the next batch."""
+    """Of a batch: the mean loss over its samples, how many were classified right, and the gradient,
+    flat, until the next batch.
+    """
 
     loss: float
     n_correct: int
@@ -36,9 +41,18 @@ class Result(NamedTuple):
 
 
 class Workers:
-    """Computes the gradients of a network on batches of a training set, in `n_workers` processes, this one among them."""
+    """Computes the gradients of a network on batches of a training set, in `n_workers` processes,
+    this one among them.
+    """
 
-    def __init__(self, network: Network, x: np.ndarray, labels: np.ndarray, n_workers: int = 1, fork: bool = True):
+    def __init__(
+        self,
+        network: Network,
+        x: np.ndarray,
+        labels: np.ndarray,
+        n_workers: int = 1,
+        fork: bool = True,
+    ):
         self.network, self.x, self.labels, self.n_workers = network, x, labels, n_workers
         self.multiplications = network.count_multiplications(x)
         parameters = shared_array(network.parameters.shape, network.parameters.dtype)
@@ -46,7 +60,8 @@ class Workers:
         network.use(parameters)
         self.gradients = shared_array((MAX_SHARDS, len(parameters)), parameters.dtype)
         self.views = [network.views(gradient) for gradient in self.gradients]
-        self.outcomes = shared_array((MAX_SHARDS, 2), np.dtype(np.float64))  # loss and number right of each shard
+        # Loss and number right of each shard.
+        self.outcomes = shared_array((MAX_SHARDS, 2), np.dtype(np.float64))
         self.processes: list[ForkProcess] = []
         self.helpers: list[Connection] = []
         if fork:
@@ -54,8 +69,11 @@ class Workers:
                 self.start_helper(number)
         self.pool = ThreadPoolExecutor(n_workers) if n_workers > 1 and not fork else None
 
-    def loss_and_gradient(self, samples: np.ndarray | None = None, l2: float = 0.0, seed: tuple[int, ...] = ()) -> Result:
-        """Return the result of the batch with these sample numbers, None for all; `seed` is that of its dropout.
+    def loss_and_gradient(
+        self, samples: np.ndarray | None = None, l2: float = 0.0, seed: tuple[int, ...] = ()
+    ) -> Result:
+        """Return the result of the batch with these sample numbers, None for all; `seed` is that of
+        its dropout.
 
         The gradient is that of the mean loss + l2 / 2 * sum W^2.
         """
@@ -64,7 +82,11 @@ class Workers:
         for helper in helpers:
             helper.send((samples, seed))
         if self.pool:
-            list(self.pool.map(lambda number: self.work(number, samples, seed), range(self.n_workers)))
+            list(
+                self.pool.map(
+                    lambda number: self.work(number, samples, seed), range(self.n_workers)
+                )
+            )
         else:
             self.work(0, samples, seed)
         for helper in helpers:
@@ -83,8 +105,12 @@ class Workers:
         for shard in range(number, n_shards, self.n_workers):
             part = slice(shard * n // n_shards, (shard + 1) * n // n_shards)
             chosen = part if samples is None else samples[part]
-            generator = np.random.default_rng([*seed, shard]) if self.network.differs_in_training else None
-            self.outcomes[shard] = self.network.gradient(self.x[chosen], self.labels[chosen], n, generator, self.views[shard])
+            generator = (
+                np.random.default_rng([*seed, shard]) if self.network.differs_in_training else None
+            )
+            self.outcomes[shard] = self.network.gradient(
+                self.x[chosen], self.labels[chosen], n, generator, self.views[shard]
+            )
 
     def count_shards(self, n: int) -> int:
         """Return into how many shards a batch of n samples is cut."""
@@ -104,7 +130,9 @@ class Workers:
 
     def serve(self, number: int, orders: Connection) -> None:
         """Work as ordered, until the order is None or nobody is left to give one."""
-        for helper in self.helpers:  # the ends to give orders by, which a fork copies: a pipe ends with the last process that has its other end
+        # The ends to give orders by, which a fork copies: a pipe ends with the last process that
+        # has its other end.
+        for helper in self.helpers:
             helper.close()
         try:
             while (order := orders.recv()) is not None:

@@ -23,20 +23,32 @@ def run(layers: list[Layer], x: np.ndarray, d_y: np.ndarray | None = None):
     return {"y": x, "d_x": d, **gradients}
 
 
-def with_parameters(layers: list[Layer], size: int, channels: int, filters: int, dtype) -> list[Layer]:
+def with_parameters(
+    layers: list[Layer], size: int, channels: int, filters: int, dtype
+) -> list[Layer]:
     generator = np.random.default_rng(1)
     layers[0].W = generator.normal(size=(size, size, channels, filters)).astype(dtype)
     layers[0].b = generator.normal(size=filters).astype(dtype)
     return layers
 
 
-def assert_block_is_plain(x: np.ndarray, size: int, filters: int, padding: str, tolerance: float, d_y=None) -> None:
-    plain = with_parameters([Conv(1, padding), Relu(), MaxPool(2)], size, x.shape[3], filters, x.dtype)
+def assert_block_is_plain(
+    x: np.ndarray, size: int, filters: int, padding: str, tolerance: float, d_y=None
+) -> None:
+    plain = with_parameters(
+        [Conv(1, padding), Relu(), MaxPool(2)], size, x.shape[3], filters, x.dtype
+    )
     block = with_parameters([ConvBlock(padding)], size, x.shape[3], filters, x.dtype)
     expected, found = run(plain, x, d_y), run(block, x, d_y)
     for name in expected:
         assert found[name].dtype == x.dtype
-        np.testing.assert_allclose(found[name], expected[name], rtol=tolerance, atol=tolerance * max(1, np.abs(expected[name]).max()), err_msg=name)
+        np.testing.assert_allclose(
+            found[name],
+            expected[name],
+            rtol=tolerance,
+            atol=tolerance * max(1, np.abs(expected[name]).max()),
+            err_msg=name,
+        )
 
 
 @settings(max_examples=60)
@@ -72,7 +84,9 @@ def test_of_equal_values_the_first_gets_the_gradient(channels, generator):
 def test_fuse_replaces_convolution_relu_and_pooling_in_either_order():
     arrays = [{"W": np.zeros((3, 3, 1, 2)), "b": np.zeros(2)}, {}, {}]
     for layers in ([Conv(1, "valid"), Relu(), MaxPool(2)], [Conv(1, "valid"), MaxPool(2), Relu()]):
-        (block, *rest), (of_block, *no_arrays) = fuse([*layers, Flatten(), Dense()], [*arrays, {}, {"W": 1}])
+        (block, *rest), (of_block, *no_arrays) = fuse(
+            [*layers, Flatten(), Dense()], [*arrays, {}, {"W": 1}]
+        )
         assert isinstance(block, ConvBlock)
         assert block.padding == "valid"
         assert of_block is arrays[0]
@@ -81,7 +95,13 @@ def test_fuse_replaces_convolution_relu_and_pooling_in_either_order():
 
 
 @pytest.mark.parametrize(
-    "layers", [[Conv(2, "valid"), Relu(), MaxPool(2)], [Conv(), Relu(), MaxPool(3)], [Conv(), Sigmoid(), MaxPool(2)], [Conv(), Relu()]]
+    "layers",
+    [
+        [Conv(2, "valid"), Relu(), MaxPool(2)],
+        [Conv(), Relu(), MaxPool(3)],
+        [Conv(), Sigmoid(), MaxPool(2)],
+        [Conv(), Relu()],
+    ],
 )
 def test_fuse_leaves_other_layers_alone(layers):
     assert fuse(layers, [{}] * len(layers))[0] == layers

@@ -1,4 +1,6 @@
-"""Winograd's transforms against their matrices and against a plain convolution, their gradients against the transposed matrices."""
+"""Winograd's transforms against their matrices and against a plain convolution, their gradients
+against the transposed matrices.
+"""
 
 import numpy as np
 import pytest
@@ -20,7 +22,11 @@ def test_one_tile_is_a_convolution(generator):
 
 def test_kernels_are_transformed_by_their_matrix(generator):
     W = generator.normal(size=(3, 3, 2, 5))
-    np.testing.assert_allclose(winograd.transform_kernels(W)[:, :, 1, 3], winograd.G @ W[:, :, 1, 3] @ winograd.G.T, rtol=1e-12)
+    np.testing.assert_allclose(
+        winograd.transform_kernels(W)[:, :, 1, 3],
+        winograd.G @ W[:, :, 1, 3] @ winograd.G.T,
+        rtol=1e-12,
+    )
 
 
 def test_tiles_are_transformed_by_their_matrix(generator):
@@ -29,12 +35,16 @@ def test_tiles_are_transformed_by_their_matrix(generator):
     assert v.shape == (4, 4, 2, 3, 2, 3)
     for row, column in np.ndindex(3, 2):
         tile = x[1, 2 * row : 2 * row + 4, 2 * column : 2 * column + 4, 2]
-        np.testing.assert_allclose(v[:, :, 1, row, column, 2], B_T @ tile @ B_T.T, rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(
+            v[:, :, 1, row, column, 2], B_T @ tile @ B_T.T, rtol=1e-12, atol=1e-14
+        )
 
 
 def test_products_are_transformed_by_their_matrix(generator):
     m = generator.normal(size=(4, 4, 5))
-    np.testing.assert_allclose(winograd.transform_products(m)[:, :, 2], A_T @ m[:, :, 2] @ A_T.T, rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(
+        winograd.transform_products(m)[:, :, 2], A_T @ m[:, :, 2] @ A_T.T, rtol=1e-12, atol=1e-14
+    )
 
 
 @pytest.mark.parametrize(
@@ -55,10 +65,16 @@ def test_backward_is_the_transposed_forward(forward, backward, shape, generator)
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-13), (np.float32, 1e-5)])
 def test_sixteen_products_are_a_plain_convolution(dtype, tolerance, generator):
-    x, W = generator.normal(size=(3, 10, 8, 4)).astype(dtype), generator.normal(size=(3, 3, 4, 6)).astype(dtype)
+    x, W = (
+        generator.normal(size=(3, 10, 8, 4)).astype(dtype),
+        generator.normal(size=(3, 3, 4, 6)).astype(dtype),
+    )
     plain = Conv(padding="valid")
     plain.W, plain.b = W, np.zeros(6, dtype)
-    products = np.einsum("ijnrcx,ijxf->ijnrcf", winograd.transform_input(x), winograd.transform_kernels(W))
+    products = np.einsum(
+        "ijnrcx,ijxf->ijnrcf", winograd.transform_input(x), winograd.transform_kernels(W)
+    )
     planes = winograd.transform_products(products)
     y = planes.transpose(2, 3, 0, 4, 1, 5).reshape(3, 8, 6, 6)
-    np.testing.assert_allclose(y, plain.forward(x, None)[0], rtol=0, atol=40 * tolerance)  # sums of 36 products of the size of 1
+    # Sums of 36 products of the size of 1.
+    np.testing.assert_allclose(y, plain.forward(x, None)[0], rtol=0, atol=40 * tolerance)

@@ -1,4 +1,6 @@
-"""Workers give the gradient of the whole batch, with the same bytes however many they are, and end when they should."""
+"""Workers give the gradient of the whole batch, with the same bytes however many they are, and end
+when they should.
+"""
 
 import subprocess
 import sys
@@ -24,7 +26,10 @@ def make_network(dtype=np.float64) -> Network:
     generator = np.random.default_rng(0)
     arrays = [{"W": generator.normal(size=(3, 3, 1, 2)), "b": generator.normal(size=2)}, {}, {}, {}]
     arrays += [{"W": generator.normal(size=(72, 3)), "b": generator.normal(size=3)}]
-    return Network([Conv(), Relu(), Flatten(), Dropout(0.5), Dense()], [{k: a.astype(dtype) for k, a in layer.items()} for layer in arrays])
+    return Network(
+        [Conv(), Relu(), Flatten(), Dropout(0.5), Dense()],
+        [{k: a.astype(dtype) for k, a in layer.items()} for layer in arrays],
+    )
 
 
 @pytest.fixture
@@ -44,7 +49,9 @@ def test_gradient_is_that_of_the_mean_over_the_batch(data, n):
     samples = np.arange(30, 30 + n)
     result = Workers(network, x, labels).loss_and_gradient(samples, l2=0.1)
     expected = np.empty_like(network.parameters)
-    loss, n_correct = network.gradient(x[samples], labels[samples], n, np.random.default_rng(), network.views(expected))
+    loss, n_correct = network.gradient(
+        x[samples], labels[samples], n, np.random.default_rng(), network.views(expected)
+    )
     network.add_penalty_gradient(expected, 0.1)
     assert result.loss == pytest.approx(loss, rel=1e-13)  # float64
     assert result.n_correct == n_correct
@@ -58,7 +65,15 @@ def test_no_samples_named_means_all_of_them(data):
     assert np.array_equal(workers.loss_and_gradient().gradient, gradient)
 
 
-@pytest.mark.parametrize("fork", [False, pytest.param(True, marks=pytest.mark.skipif(sys.platform != "linux", reason="needs a safe fork"))])
+@pytest.mark.parametrize(
+    "fork",
+    [
+        False,
+        pytest.param(
+            True, marks=pytest.mark.skipif(sys.platform != "linux", reason="needs a safe fork")
+        ),
+    ],
+)
 @pytest.mark.parametrize("n_workers", [2, 3, 5])
 def test_number_and_kind_of_workers_do_not_change_a_bit(data, n_workers, fork):
     def train(workers: Workers) -> bytes:
@@ -70,12 +85,19 @@ def test_number_and_kind_of_workers_do_not_change_a_bit(data, n_workers, fork):
 
     x, labels = data
     alone = train(Workers(make_network(np.float32), x.astype(np.float32), labels))
-    assert train(Workers(make_network(np.float32), x.astype(np.float32), labels, n_workers, fork)) == alone
+    assert (
+        train(Workers(make_network(np.float32), x.astype(np.float32), labels, n_workers, fork))
+        == alone
+    )
 
 
 def test_a_batch_whose_samples_are_coupled_stays_whole(data):
     x, labels = data
-    arrays = [{"gamma": np.ones(1), "beta": np.zeros(1)}, {}, {"W": np.ones((36, 3)), "b": np.zeros(3)}]
+    arrays = [
+        {"gamma": np.ones(1), "beta": np.zeros(1)},
+        {},
+        {"W": np.ones((36, 3)), "b": np.zeros(3)},
+    ]
     network = Network([BatchNorm(np.zeros(1), np.ones(1), 0.9, 1e-5), Flatten(), Dense()], arrays)
     workers = Workers(network, x, labels, n_workers=2, fork=False)
     assert workers.count_shards(50) == 1
@@ -91,7 +113,9 @@ def test_shards_depend_on_the_size_of_the_batch_alone(data, monkeypatch):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a safe fork")
-@pytest.mark.parametrize(("victim", "message"), [("os._exit(3)", "EOFError"), ("raise MemoryError", "MemoryError")])
+@pytest.mark.parametrize(
+    ("victim", "message"), [("os._exit(3)", "EOFError"), ("raise MemoryError", "MemoryError")]
+)
 def test_a_worker_that_dies_ends_the_training(victim, message):
     code = f"""
 import os
@@ -111,14 +135,20 @@ workers.MIN_SHARD_MULTIPLICATIONS = 1
 network = Network([Dying()], [{{"W": np.ones((2, 2)), "b": np.ones(2)}}])
 workers.Workers(network, np.ones((8, 2)), np.ones(8, int), n_workers=2).loss_and_gradient()
 """
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
     assert done.returncode == 1
     assert message in done.stderr
     assert "EOFError" in done.stderr
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a safe fork")
-@pytest.mark.parametrize("moment", ["time.sleep(60)", "[trained.loss_and_gradient() for _ in range(10**6)]"], ids=["waiting", "working"])
+@pytest.mark.parametrize(
+    "moment",
+    ["time.sleep(60)", "[trained.loss_and_gradient() for _ in range(10**6)]"],
+    ids=["waiting", "working"],
+)
 def test_workers_of_a_killed_training_end_with_it(moment):
     code = f"""
 import time
@@ -132,7 +162,13 @@ trained = workers.Workers(Network([Dense()], [{{"W": np.ones((2, 2)), "b": np.on
 print("ready", flush=True)
 {moment}
 """
-    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
         assert process.stdout.readline() == "ready\n"
         helpers = psutil.Process(process.pid).children()
         time.sleep(0.1)  # into the work
