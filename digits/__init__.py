@@ -1,1 +1,1 @@
-"""The library of the pipeline: nouns, importable without PyTorch or TensorFlow."""
+"""Digit classifiers in PyTorch, TensorFlow and NumPy, and the pipeline that compares them."""

@@ -1,4 +1,4 @@
-"""Files: written whole or not at all, and read with an error that says what is wrong.
+"""Files: written whole or not at all, and read with a one-line error.
 
 A split is a folder with images.npy, (n, 28, 28), and labels.npy, uint8 (n,). Every format here
 gives the same bytes for the same values.
@@ -17,8 +17,9 @@ from digits.errors import InputError
 
 @contextmanager
 def rewritten(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`: it takes its place when the body ends well, and is
-    removed when it does not.
+    """Yield a temporary path beside `path`. It replaces `path` if the body succeeds.
+
+    If the body fails, the temporary file is removed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
@@ -30,17 +31,18 @@ def rewritten(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
+    """Write the text as UTF-8."""
     with rewritten(path) as partial:
         partial.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, values: Any) -> None:
-    """Write `values` as JSON, a key a line, in the order given."""
+    """Write `values` as JSON, one key per line, in the given order."""
     write_text(path, json.dumps(values, indent=2, allow_nan=False) + "\n")
 
 
 def read_json(path: Path) -> Any:
-    """Return what the JSON file holds; raise InputError where it cannot be read."""
+    """Return the values in a JSON file; raise InputError if it cannot be read."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -50,6 +52,7 @@ def read_json(path: Path) -> Any:
 
 
 def write_array(path: Path, array: np.ndarray) -> None:
+    """Write the array as a .npy file."""
     with rewritten(path) as partial, partial.open("wb") as file:
         np.save(file, array, allow_pickle=False)
 
@@ -57,13 +60,13 @@ def write_array(path: Path, array: np.ndarray) -> None:
 def write_array_in_parts(
     path: Path, shape: tuple[int, ...], dtype: str, parts: Iterable[np.ndarray]
 ) -> None:
-    """Write the parts one after another as one array of that shape and type: the bytes of
-    `write_array`, without the whole in memory.
+    """Write the parts, one after another, as one array of that shape and type.
+
+    The file has the bytes that `write_array` would write, but the whole is never in memory.
     """
     with rewritten(path) as partial, partial.open("wb") as file:
-        np.lib.format.write_array_header_1_0(
-            file, {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": shape}
-        )
+        header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
         n = 0
         for part in parts:
             n += len(part)
@@ -73,47 +76,38 @@ def write_array_in_parts(
 
 
 def read_array(path: Path, *, mapped: bool = False) -> np.ndarray:
-    """Return the array of a .npy file; raise InputError where it cannot be read. Pickled objects
-    are refused.
+    """Return the array in a .npy file; raise InputError if it cannot be read.
 
-    A mapped array stays in the file, of which the system reads what is looked at and drops what it
-    needs the room for. The file itself is never changed by it, nor is the array when the file is
-    rewritten.
+    Pickled objects are refused. A mapped array is paged in from the file on demand. Writing to it
+    never changes the file, and rewriting the file never changes the array.
     """
     try:
         return np.asarray(np.load(path, mmap_mode="c" if mapped else None, allow_pickle=False))
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error}; run `dvc repro`") from None
-    except (
-        Exception
-    ) as error:  # np.load lets out whatever the parser of its header meets in a damaged file
+    except Exception as error:  # np.load passes on every error that its header parser meets
         raise InputError(f"{path}: is not a .npy file: {type(error).__name__}: {error}") from None
 
 
 def write_split(folder: Path, images: np.ndarray, labels: np.ndarray) -> None:
+    """Write images, (n, 28, 28), and labels, (n,), into the folder of a split."""
     write_array(folder / "images.npy", images)
     write_array(folder / "labels.npy", labels.astype(np.uint8))
 
 
 def read_split(folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Return images, uint8 or float32 (n, 28, 28), and labels, int64 (n,), from 0 to 9; raise
-    InputError where a file holds anything else.
+    """Return images, uint8 or float32 (n, 28, 28), and labels, int64 (n,), from 0 to 9.
 
-    The images are mapped.
+    The images are mapped. Raises InputError if a file holds anything else.
     """
-    images, labels = (
-        read_array(folder / "images.npy", mapped=True),
-        read_array(folder / "labels.npy"),
-    )
-    if (
-        images.dtype not in (np.uint8, np.float32)
-        or images.shape[1:] != (28, 28)
-        or labels.dtype != np.uint8
-        or labels.shape != images.shape[:1]
-    ):
+    images = read_array(folder / "images.npy", mapped=True)
+    labels = read_array(folder / "labels.npy")
+    are_images = images.dtype in (np.uint8, np.float32) and images.shape[1:] == (28, 28)
+    if not are_images or labels.dtype != np.uint8 or labels.shape != images.shape[:1]:
         found = f"images {images.dtype} {images.shape}, labels {labels.dtype} {labels.shape}"
         raise InputError(
-            f"{folder}: has {found}; expected images uint8 or float32 (n, 28, 28), labels uint8 (n,); run `dvc repro`"
+            f"{folder}: has {found}; expected images uint8 or float32 (n, 28, 28), "
+            "labels uint8 (n,); run `dvc repro`"
         )
     if labels.max(initial=0) > 9:
         raise InputError(
@@ -123,8 +117,9 @@ def read_split(folder: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write the rows, mappings with the same keys, as CSV with a header; floats in the fewest
-    digits that give them back.
+    """Write rows with the same keys as CSV, with a header.
+
+    Floats have the fewest digits that read back as the same float.
     """
     lines = [",".join(rows[0])] + [",".join(str(value) for value in row.values()) for row in rows]
     write_text(path, "\n".join(lines) + "\n")

@@ -1,23 +1,25 @@
-"""An architecture is a list of layers, written as data in params.yaml: parse it, check it, infer
-shapes, count parameters.
+"""An architecture is a list of layers, written as data in params.yaml.
 
-A shape is that of one sample: (height, width, channels) for images, (n,) for flat vectors. The last
-layer gives the logits. Weights have one layout, which every back end starts from and returns to: a
-dict of float32 arrays by name ("0_conv.W"), in the order of the layers, with dense W (n_in, n_out),
-conv W (kernel_size, kernel_size, n_in, n_out), b (n_out,), and batch_norm gamma, beta, mean and
-variance (channels,). Flat vectors are in the order height, width, channels.
+Here it is parsed and checked, its shapes are inferred and its parameters counted. A shape is that
+of one sample: (height, width, channels) for images, (n,) for flat vectors. The last layer outputs
+the logits.
 
-Each class below is a layer type. What a layer computes stands in `digits/scratch/layers.py`; how
-each framework builds it, in the table LAYERS of its back end.
+Weights have one layout, which every back end starts from and returns: a dict of float32 arrays by
+name ("0_conv.W"), in the order of the layers. Dense W is (n_in, n_out), conv W is (kernel_size,
+kernel_size, n_in, n_out), b is (n_out,); batch_norm has gamma, beta, mean and variance (channels,).
+Flat vectors are in the order height, width, channels.
+
+Each class below is a layer type. `digits/scratch/layers.py` shows what a layer computes; the table
+LAYERS in each `digits/backends/*/network.py` shows how a framework builds it.
 """
 
 from math import prod
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from pydantic import Discriminator, Field, PositiveInt, Tag, model_validator
 
-from digits.base.section import Section
+from digits.base.params import Section
 
 Shape = tuple[int, ...]
 Weights = dict[str, np.ndarray]
@@ -41,9 +43,7 @@ class Layer(Section):
         return item[cls.type] if isinstance(item, dict) and list(item) == [cls.type] else item
 
     def output_shape(self, shape: Shape) -> Shape:
-        """Return the shape of the output for an input of `shape`; raise ShapeError where it does
-        not fit.
-        """
+        """Return the output's shape; raise ShapeError if an input of `shape` does not fit."""
         return shape
 
     def weight_shapes(self, shape: Shape) -> dict[str, Shape]:
@@ -152,15 +152,16 @@ class Flatten(Layer):
 
 
 class Dropout(Layer):
-    """In training, zero each value with probability `rate` and scale the others by 1 / (1 - rate)."""
+    """In training, zero values with probability `rate`; scale the others by 1 / (1 - rate)."""
 
     type = "dropout"
     rate: Annotated[float, Field(ge=0, lt=1)]
 
 
 class BatchNorm(Layer):
-    """Each channel less its mean, over its standard deviation, times gamma, plus beta: of the batch
-    in training, else running ones.
+    """gamma (x - mean) / standard deviation + beta, per channel.
+
+    Training takes mean and deviation of the mini-batch, prediction the running ones.
     """
 
     type = "batch_norm"
@@ -173,9 +174,24 @@ class BatchNorm(Layer):
 STATE = ("mean", "variance")
 
 
+class BatchNormConstants(NamedTuple):
+    """The constants of batch normalisation, the same in every framework.
+
+    `momentum` is the share of the old running mean that each step keeps. `epsilon` is added to the
+    variance.
+    """
+
+    momentum: float = 0.9
+    epsilon: float = 1e-5
+
+
+BATCH_NORM = BatchNormConstants()
+
+
 def layer_name(item: Any) -> Any:
-    """Return the layer type that an item of params.yaml names: "relu", or {"conv": {"filters": 32,
-    "kernel_size": 3}}.
+    """Return the layer type that an item of params.yaml names.
+
+    An item is "relu", or {"conv": {"filters": 32, "kernel_size": 3}}.
     """
     if isinstance(item, Layer):
         return item.type
@@ -200,8 +216,9 @@ LAYER_TYPES = {
 
 
 def infer_shapes(architecture: Architecture, input_shape: Shape) -> list[Shape]:
-    """Return the input shape of each layer and, last, the shape of the output; ShapeError says
-    which layer does not fit.
+    """Return the input shape of each layer and, last, the shape of the output.
+
+    Raises ShapeError, which names the layer that does not fit.
     """
     shapes = [input_shape]
     for index, layer in enumerate(architecture):
@@ -213,9 +230,7 @@ def infer_shapes(architecture: Architecture, input_shape: Shape) -> list[Shape]:
 
 
 def weight_shapes(architecture: Architecture, input_shape: Shape) -> dict[str, Shape]:
-    """Return the shape of every array of weights, named by layer and role ("0_conv.W"), in the
-    order of the layers.
-    """
+    """Return the shape of each array of weights by layer and role ("0_conv.W"), in layer order."""
     shapes = infer_shapes(architecture, input_shape)
     return {
         f"{index}_{layer.type}.{role}": shape
@@ -225,7 +240,7 @@ def weight_shapes(architecture: Architecture, input_shape: Shape) -> dict[str, S
 
 
 def count_parameters(architecture: Architecture, input_shape: Shape) -> int:
-    """Return how many numbers the gradient moves."""
+    """Return how many numbers training adjusts by their gradient."""
     return sum(
         prod(shape)
         for name, shape in weight_shapes(architecture, input_shape).items()
@@ -234,9 +249,7 @@ def count_parameters(architecture: Architecture, input_shape: Shape) -> int:
 
 
 def count_multiplications(architecture: Architecture, input_shape: Shape) -> list[int]:
-    """Return the multiplications of one sample's plain forward pass, for each layer that has a W,
-    in their order.
-    """
+    """Return the multiplications of one sample's plain forward pass, for each layer with a W."""
     shapes = infer_shapes(architecture, input_shape)
     counts = []
     for index, layer in enumerate(architecture):
@@ -251,10 +264,12 @@ def check_image(layer: Layer, shape: Shape) -> Shape:
     """Return `shape` where it is (height, width, channels); raise ShapeError otherwise."""
     if len(shape) != 3:
         raise ShapeError(
-            f"{layer.type} takes images, not {format_shape(shape)}; put it before flatten, and use pixels: all"
+            f"{layer.type} takes images, not {format_shape(shape)}; "
+            "put it before flatten, and use pixels: all"
         )
     return shape
 
 
 def format_shape(shape: Shape) -> str:
+    """Return "28 x 28 x 1", or "784 values"."""
     return " x ".join(map(str, shape)) + (" values" if len(shape) == 1 else "")

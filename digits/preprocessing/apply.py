@@ -1,13 +1,17 @@
-"""From raw images to what a network takes: normalised, and where it wants them, the pixels that
-pruning left.
+"""From raw images to a network's inputs: normalise, and keep the pixels that pruning left.
 
-Raw images are uint8 (n, 28, 28), 0 is paper and 255 is ink. What to subtract, divide by and keep is
-decided in `digits/preprocessing/fit.py`.
+Raw images are uint8 (n, 28, 28); 0 is background, 255 is ink. `digits/preprocessing/fit.py` decides
+what to subtract, what to divide by and which pixels to keep.
 """
 
-import numpy as np
+from pathlib import Path
 
-from digits.base.section import Section
+import numpy as np
+from pydantic import ValidationError
+
+from digits.base.files import read_json
+from digits.base.params import Section
+from digits.errors import InputError
 
 
 class Preprocessing(Section):
@@ -23,6 +27,16 @@ class Preprocessing(Section):
     mean: float
     std: float
     kept_pixels: list[int]
+
+
+def load_preprocessing(path: Path) -> Preprocessing:
+    """Return what preprocess wrote; raise InputError if the file is missing or damaged."""
+    try:
+        return Preprocessing.model_validate(read_json(path))
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = ".".join(map(str, fault["loc"])) or "the file"
+        raise InputError(f"{path}: {where}: {fault['msg']}; run `dvc repro`") from None
 
 
 def normalize(images: np.ndarray, mean: float, std: float) -> np.ndarray:

@@ -1,5 +1,7 @@
-"""What preprocessing decides: the split, and from the training split alone, the normalisation and
+"""What preprocessing decides: the split; then, from the training split alone, the normalisation and
 the pixels to keep.
+
+Raw images are uint8 (n, 28, 28); 0 is background and 255 is ink. Samples are positions in them.
 """
 
 import math
@@ -10,6 +12,8 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from digits.errors import InputError
+from digits.preprocessing.apply import Preprocessing
+from digits.preprocessing.params import Preprocess
 
 PART = 1000  # images
 
@@ -17,34 +21,57 @@ PART = 1000  # images
 def split_train_validation(
     labels: np.ndarray, train_size: int | None, validation_size: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the sample numbers of the training and the validation split, drawn from the seed, each
-    class in proportion.
+    """Return the samples of the training and the validation split, each class in proportion.
+
+    They are drawn from the seed. Raises InputError if the splits do not fit in the data.
     """
     n_rest = len(labels) - validation_size
     if (train_size or 1) > n_rest:
         wanted = f"train_size {train_size} and validation_size" if train_size else "validation_size"
         raise InputError(
-            f"params.yaml: preprocess: {wanted} {validation_size} do not fit in {len(labels)} training images"
+            f"params.yaml: preprocess: {wanted} {validation_size} do not fit in {len(labels)} "
+            "training images"
         )
     try:
-        return tuple(
-            train_test_split(
-                np.arange(len(labels)),
-                train_size=train_size or n_rest,
-                test_size=validation_size,
-                random_state=seed,
-                stratify=labels,
-            )
+        train, validation = train_test_split(
+            np.arange(len(labels)),
+            train_size=train_size or n_rest,
+            test_size=validation_size,
+            random_state=seed,
+            stratify=labels,
         )
     except ValueError as error:
         raise InputError(
-            f"params.yaml: preprocess: no stratified split of {len(labels)} training images: {error}"
+            f"params.yaml: preprocess: no stratified split of {len(labels)} training images: "
+            f"{error}"
         ) from None
+    return train, validation
+
+
+def fit_preprocessing(
+    options: Preprocess,
+    dataset: str,
+    class_names: list[str],
+    images: np.ndarray,
+    samples: np.ndarray,
+) -> Preprocessing:
+    """Return what the training samples of the raw images decide, together with the names."""
+    pixels = sum_pixels(images, samples)
+    mean, std = fit_normalization(options.normalization, pixels)
+    return Preprocessing(
+        dataset=dataset,
+        class_names=class_names,
+        normalization=options.normalization,
+        mean=mean,
+        std=std,
+        kept_pixels=find_kept_pixels(pixels, options.prune_threshold),
+    )
 
 
 class PixelSums(NamedTuple):
-    """Of some raw images: how many there are, and each pixel's sum and sum of squares, int64
-    (784,): exact, in whatever order they were added.
+    """The number of images, and each pixel's sum and sum of squares over them, int64 (784,).
+
+    Integers are exact, in whatever order they are added.
     """
 
     n_images: int
@@ -53,9 +80,7 @@ class PixelSums(NamedTuple):
 
 
 def sum_pixels(images: np.ndarray, samples: np.ndarray) -> PixelSums:
-    """Return the sums over those of the raw images, uint8 (n, 28, 28), that have these sample
-    numbers.
-    """
+    """Return the sums over these samples of the raw images."""
     sums, squares = np.zeros((2, images[0].size), np.int64)
     for part in in_parts(images, samples):
         pixels = part.reshape(len(part), -1).astype(np.int32)
@@ -65,16 +90,15 @@ def sum_pixels(images: np.ndarray, samples: np.ndarray) -> PixelSums:
 
 
 def in_parts(images: np.ndarray, samples: np.ndarray) -> Iterator[np.ndarray]:
-    """Yield the images with these sample numbers, some at a time: a copy of all of them would be as
-    large as the data.
-    """
+    """Yield these samples of the images, some at a time: all at once would double the memory."""
     for start in range(0, len(samples), PART):
         yield images[samples[start : start + PART]]
 
 
 def fit_normalization(name: str, pixels: PixelSums) -> tuple[float, float]:
-    """Return the mean and std, in raw pixel units, that normalise raw images; only standardize
-    depends on them.
+    """Return the mean and std, in raw pixel units, that normalise raw images.
+
+    Only `standardize` depends on the pixels.
     """
     match name:
         case "zero_one":
@@ -91,14 +115,16 @@ def fit_normalization(name: str, pixels: PixelSums) -> tuple[float, float]:
 
 
 def find_kept_pixels(pixels: PixelSums, threshold: float) -> list[int]:
-    """Return the positions of the pixels whose variance over the images, ink counted from 0 to 1,
-    is above `threshold`.
+    """Return the positions of the pixels that vary by more than `threshold` over the images.
+
+    The measure is the variance, with ink from 0 to 1. Raises InputError if no pixel is left.
     """
     variances = (pixels.n_images * pixels.squares - pixels.sums**2) / (255 * pixels.n_images) ** 2
-    kept = np.flatnonzero(variances > threshold).tolist()
+    kept: list[int] = np.flatnonzero(variances > threshold).tolist()
     if not kept:
         largest = f"the largest variance is {variances.max():.4g}"
         raise InputError(
-            f"params.yaml: preprocess.prune_threshold is {threshold}; expected one that leaves pixels: {largest}"
+            f"params.yaml: preprocess.prune_threshold is {threshold}; expected one that leaves "
+            f"pixels: {largest}"
         )
     return kept

@@ -1,8 +1,7 @@
-"""Augmentation: each epoch sees every training image anew, shifted, turned, scaled, sheared and
-bent a little, as another hand would write it, or flipped, which digits do not bear but clothes do.
+"""Random shift, rotation, scaling, shear and elastic distortion, redrawn every epoch.
 
-The images that an epoch sees depend on the seed and the epoch alone, and are handed to every back
-end: all frameworks see the same.
+Horizontal flips are for clothes; digits must not be flipped. An epoch's images depend on the seed
+and the epoch alone, so all frameworks see the same images.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -20,28 +19,26 @@ BATCH = 250  # images at a time: what is computed for them stays in a core's cac
 def augment(
     images: np.ndarray,
     options: Augmentation,
-    paper: float,
-    seed: int,
-    epoch: int,
+    background: float,
+    seed: tuple[int, int],
     threads: int,
     out: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Return distorted copies of images, float32 (n, 28, 28), whose empty pixels have the value
-    `paper`; in the array `out` where it is given.
+    """Return distorted copies of images, float32 (n, 28, 28), in `out` if it is given.
 
-    Each image has an affine map of its own, uniformly drawn within the options' bounds, and a
-    displacement field. The result is the same for any number of threads, and of cores: BLAS, which
-    sums in another order on more threads, has one in each of ours.
+    `background` is the value of an empty pixel; `seed` is the training's seed and the epoch. Each
+    image gets its own affine map, drawn uniformly within the options' bounds, and its own
+    displacement field. The result does not depend on the number of threads or cores: each of our
+    threads gives BLAS one thread, because BLAS sums in another order on several.
     """
     result = np.empty_like(images) if out is None else out
     starts = range(0, len(images), BATCH)
 
     def distort_batch(number: int) -> None:
         part = slice(starts[number], starts[number] + BATCH)
-        generator = np.random.default_rng([seed, epoch, number])
-        result[part] = distort(
-            images[part], *draw_sources(generator, len(images[part]), options), paper
-        )
+        generator = np.random.default_rng([*seed, number])
+        sources = draw_sources(generator, len(images[part]), options)
+        result[part] = distort(images[part], *sources, background)
 
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
         list(pool.map(distort_batch, range(len(starts))))
@@ -51,8 +48,9 @@ def augment(
 def draw_sources(
     generator: np.random.Generator, n: int, options: Augmentation
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return from where in the image each pixel of n distorted images comes: rows and columns,
-    float32 (n, 28 * 28), in pixels.
+    """Return where each pixel of n distorted images comes from: rows and columns.
+
+    Both are float32 (n, 28 * 28), in pixels of the original image.
 
     About the centre c, pixel p comes from c + A (p - c) + shift + displacement(p), with A =
     rotation x shear x flip / scale.
@@ -85,27 +83,30 @@ def draw_sources(
 
 
 def smooth_basis() -> np.ndarray:
-    """Return the matrix, float32 (25, 784), from values at the grid's points to values at the
-    pixels, with a variance of about 1 everywhere.
+    """Return the matrix, float32 (25, 784), from values at grid points to values at pixels.
 
-    A Gaussian about each point, as wide as the points are apart; the rows of pixels are scaled to
-    unit length.
+    A Gaussian lies about each grid point, as wide as the points are apart. Each pixel's column has
+    unit length, so displacements have a variance of about 1 everywhere.
     """
     points, pixels = np.linspace(0, SIDE - 1, GRID), np.arange(SIDE)
     weights = np.exp(-0.5 * ((pixels - points[:, None]) / (points[1] - points[0])) ** 2)
     basis = np.einsum("ip,jq->ijpq", weights, weights).reshape(GRID * GRID, SIDE * SIDE)
-    return (basis / np.linalg.norm(basis, axis=0)).astype(np.float32)
+    unit_basis: np.ndarray = (basis / np.linalg.norm(basis, axis=0)).astype(np.float32)
+    return unit_basis
 
 
 SMOOTH = smooth_basis()
 
 
-def distort(images: np.ndarray, rows: np.ndarray, columns: np.ndarray, paper: float) -> np.ndarray:
-    """Return images (n, 28, 28) whose pixels come from the given places, interpolated between the
-    four pixels about them; outside is paper.
+def distort(
+    images: np.ndarray, rows: np.ndarray, columns: np.ndarray, background: float
+) -> np.ndarray:
+    """Return images (n, 28, 28) with pixels from the given places, float32 (n, 784).
+
+    A value is interpolated between the four pixels around its place; outside is background.
     """
-    # Beyond the last row there is one to weigh with 0.
-    padded = np.pad(images, ((0, 0), (1, 2), (1, 2)), constant_values=np.float32(paper))
+    # The second row beyond the image is only ever weighted with 0.
+    padded = np.pad(images, ((0, 0), (1, 2), (1, 2)), constant_values=np.float32(background))
     side = padded.shape[1]
     rows, columns = np.clip(rows + 1, 0, SIDE + 1), np.clip(columns + 1, 0, SIDE + 1)
     top, left = np.floor(rows), np.floor(columns)
@@ -116,4 +117,5 @@ def distort(images: np.ndarray, rows: np.ndarray, columns: np.ndarray, paper: fl
     upper += right * (pixels.take(corner + 1) - upper)
     lower += right * (pixels.take(corner + side + 1) - lower)
     upper += down * (lower - upper)
-    return upper.reshape(images.shape)
+    distorted: np.ndarray = upper.reshape(images.shape)
+    return distorted

@@ -1,14 +1,12 @@
-"""Checkpoints: how far a training has come, so that one that was killed goes on after its last
-finished epoch, to the same bytes.
+"""Checkpoints: a killed training resumes after its last finished epoch, and ends in the same bytes.
 
-They lie outside DVC's outputs, which DVC removes before a stage runs. A checkpoint is good only for
-the training that made it: its key stands for everything that the result depends on, and one with
-another key is not looked at.
+They lie outside DVC's outputs, which DVC removes before a stage runs. A checkpoint serves only the
+training that made it: its key stands for everything that the result depends on, and a checkpoint
+with another key is ignored.
 """
 
 import hashlib
 import json
-import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,9 +22,7 @@ State = dict[str, np.ndarray]
 
 
 class Progress(NamedTuple):
-    """A training after a finished epoch: its history so far, its seconds, the weights, and a back
-    end's own state.
-    """
+    """A training after a finished epoch: history, seconds, weights, the back end's own state."""
 
     history: list[dict[str, Any]]
     train_seconds: float
@@ -41,20 +37,19 @@ class Checkpoint:
         self.path, self.key = path, key
 
     def save(self, progress: Progress) -> None:
-        """Replace what the file holds, at once or not at all."""
+        """Replace the file, whole or not at all."""
         with rewritten(self.path) as partial:
             partial.write_bytes(pack(progress, self.key))
 
     def load(self) -> Progress | None:
-        """Return the progress of the training with this key; None where there is none, or none that
-        can be read.
-        """
+        """Return the progress of the training with this key; None if there is none to read."""
         try:
             return unpack(self.path.read_bytes(), self.key)
         except OSError:
             return None
 
     def remove(self) -> None:
+        """Delete the file."""
         self.path.unlink(missing_ok=True)
 
 
@@ -62,7 +57,7 @@ def pack(progress: Progress, key: str) -> bytes:
     """Return progress and its key as a safetensors file."""
     arrays = {f"weights/{name}": array for name, array in progress.weights.items()}
     arrays |= {f"state/{name}": array for name, array in progress.state.items()}
-    # safetensors does not keep the order of the names, which is that of the layers.
+    # safetensors loses the order of the names, which is that of the layers.
     record = {
         "key": key,
         "history": progress.history,
@@ -99,9 +94,7 @@ def unpack(data: bytes, key: str) -> Progress | None:
 
 
 def share_progress(progress: Progress | None, team: Team) -> Progress | None:
-    """Return, in every process of the team, the first one's progress: the others may be on machines
-    that do not see its file.
-    """
+    """Return rank 0's progress in every process: the others may not see its file."""
     if team.size == 1:
         return progress
     return unpack(team.broadcast(pack(progress, key="") if progress else b""), key="")
@@ -117,13 +110,5 @@ def digest_arrays(*arrays: np.ndarray) -> str:
 
 
 def training_key(settings: Any) -> str:
-    """Return a digest of settings, as JSON has them, and of the project's code as it is loaded."""
-    digest = hashlib.sha256(json.dumps(settings).encode())
-    files = {
-        str(module.__file__)
-        for name, module in sys.modules.items()
-        if name.split(".")[0] == "digits" and getattr(module, "__file__", None)
-    }
-    for file in sorted(files):
-        digest.update(Path(file).read_bytes())
-    return digest.hexdigest()
+    """Return the SHA-256 digest of settings, as JSON has them, in hexadecimal."""
+    return hashlib.sha256(json.dumps(settings).encode()).hexdigest()

@@ -1,5 +1,6 @@
-"""The weights that every back end starts from: they depend on architecture, initializer and seed
-alone.
+"""The weights that training starts from, the same in every framework.
+
+They depend on the architecture, the initializer and the seed alone.
 """
 
 import numpy as np
@@ -9,9 +10,9 @@ from digits.scratch import initializers
 
 
 def initial_weights(
-    architecture: Architecture, input_shape: Shape, initializer: str, seed: int
+    layers: Architecture, input_shape: Shape, initializer: str, seed: int
 ) -> Weights:
-    """Return random W, by `initializer`; gamma and variance are one, all others zero."""
+    """Return float32 weights: W is random, gamma and variance are one, all others are zero."""
     generator = np.random.default_rng(seed)
     draw = {"he": initializers.he, "xavier": initializers.xavier}[initializer]
 
@@ -20,5 +21,5 @@ def initial_weights(
             return draw(shape, generator)
         return np.full(shape, role in ("gamma", "variance"), np.float32)
 
-    shapes = weight_shapes(architecture, input_shape)
+    shapes = weight_shapes(layers, input_shape)
     return {name: start(name.split(".")[1], shape) for name, shape in shapes.items()}

@@ -1,7 +1,6 @@
-"""Starting the processes of a training, and ending them all when one of them ends before its time.
+"""Start the processes of a training, and end them all if one of them fails.
 
-The stage's own process is the first of them. It alone writes, so nothing is written once it has
-ended, however it did.
+The stage's own process is rank 0. It alone writes files, so nothing is written after it has ended.
 """
 
 import os
@@ -17,13 +16,14 @@ from contextlib import contextmanager
 
 from digits.errors import InputError
 
-PARENT = "DIGITS_PARENT"  # the environment variable that tells a process who started it
-GRACE_SECONDS = 5.0  # for the main thread to meet the loss of another process by itself
+PARENT = "DIGITS_PARENT"  # the environment variable with the process id of rank 0
+GRACE_SECONDS = 5.0  # for the main thread to notice by itself that a process was lost
 
 
-class Other:
-    """Another process of this training: this program again, with other environment variables. It
-    prints nothing here.
+class Peer:
+    """Another process of this training: this program again, with other environment variables.
+
+    What it prints is kept, and not shown.
     """
 
     def __init__(self, rank: int, size: int, environment: dict[str, str]):
@@ -38,7 +38,7 @@ class Other:
         )
 
     def failure(self) -> str | None:
-        """Return how the process failed; None where it has not, or not yet."""
+        """Return how the process failed; None if it has not."""
         status = self.process.poll()
         if not status:
             return None
@@ -46,9 +46,11 @@ class Other:
             return f"{self.name} was killed by {signal.Signals(-status).name}"
         self.printed.seek(0)
         lines = self.printed.read().decode(errors="replace").split("\n")
-        return f"{self.name} failed: {next((line for line in reversed(lines) if line.strip()), f'exit status {status}')}"
+        printed = [line for line in lines if line.strip()]
+        return f"{self.name} failed: {printed[-1] if printed else f'exit status {status}'}"
 
     def end(self) -> None:
+        """Kill the process and forget what it printed."""
         self.process.kill()
         self.process.wait()
         self.printed.close()
@@ -56,18 +58,18 @@ class Other:
 
 @contextmanager
 def started(variable: str, environments: list[dict[str, str]]) -> Iterator[bool]:
-    """Yield whether this is one of several processes: a launcher's, which has set the variable, or
-    the first of those that are started here.
+    """Yield whether this is one of several processes.
 
-    `environments` are what each of these, this one included, gets besides; fewer than two start
-    none. They end with the body.
+    If a launcher has set `variable`, this is one of its processes. Otherwise one process is started
+    for each of `environments`, this one being the first; fewer than two start none. The started
+    processes end with the body.
     """
     if variable in os.environ:
         end_with_parent()
         yield True
     elif len(environments) > 1:
         first, *rest = environments
-        with other_processes(rest):
+        with peer_processes(rest):
             os.environ.update(first)
             yield True
     else:
@@ -75,84 +77,79 @@ def started(variable: str, environments: list[dict[str, str]]) -> Iterator[bool]
 
 
 @contextmanager
-def other_processes(environments: list[dict[str, str]]) -> Iterator[None]:
-    """Run the program again in a process for each of `environments`, which add to this one's, while
-    the body runs.
+def peer_processes(environments: list[dict[str, str]]) -> Iterator[None]:
+    """Run this program again in a process for each of `environments` while the body runs.
 
-    Raise InputError where one of them fails; all are ended with the first that does. Where this
-    process is stuck because of it, end it too. The body ends once it has all that the others have
-    to give: they are killed then, whatever their framework may still wait for.
+    Raises InputError if one of them fails; the first failure ends them all. If this process hangs
+    because of it, it is ended too. When the body ends, the peers have nothing more to contribute:
+    they are killed, whatever their framework may still wait for.
     """
-    others = [
-        Other(rank, len(environments) + 1, environment)
-        for rank, environment in enumerate(environments, start=1)
-    ]
+    size = len(environments) + 1
+    peers = [Peer(rank, size, variables) for rank, variables in enumerate(environments, start=1)]
     ended = threading.Event()
-    threading.Thread(target=watch, args=(others, ended), daemon=True).start()
+    threading.Thread(target=watch, args=(peers, ended), daemon=True).start()
     try:
         yield
     except (InputError, KeyboardInterrupt):
         raise
     except Exception:
-        # Where another process has died, its connections broke here: an error of the framework's,
-        # which says less.
+        # If another process has died, its connections broke here. The framework's error about
+        # that says less than the process's own.
         deadline = time.monotonic() + GRACE_SECONDS / 2
-        while time.monotonic() < deadline and not first_failure(others):
+        while time.monotonic() < deadline and not first_failure(peers):
             time.sleep(0.05)
-        if failure := first_failure(others):
+        if failure := first_failure(peers):
             raise InputError(failure) from None
         raise
     finally:
         ended.set()
-        for other in others:
-            other.end()
+        for peer in peers:
+            peer.end()
 
 
-def first_failure(others: list[Other]) -> str | None:
-    """Return how one of the processes failed, in one line: rather one that was killed, for the
-    others may have failed because of it.
+def first_failure(peers: list[Peer]) -> str | None:
+    """Return in one line how a process failed; None if none has.
+
+    A killed process comes first: the others may have failed because of it.
     """
-    failed = [
-        (other.process.returncode > 0, failure) for other in others if (failure := other.failure())
+    failures = [
+        (peer.process.returncode > 0, failure) for peer in peers if (failure := peer.failure())
     ]
-    return (
-        f"{min(failed)[1]}; nothing was written; run it again to go on after the last finished epoch"
-        if failed
-        else None
-    )
+    if not failures:
+        return None
+    return f"{min(failures)[1]}; nothing was written; run it again to resume"
 
 
-def watch(others: list[Other], ended: threading.Event) -> None:
-    """End this process soon after another has failed, unless it ends by itself: it may wait for
-    that other's part for ever.
+def watch(peers: list[Peer], ended: threading.Event) -> None:
+    """End this process soon after another has failed, unless it ends by itself.
+
+    It may wait forever for the other's part.
     """
     while not ended.wait(0.2):
-        if (failure := first_failure(others)) and not ended.wait(GRACE_SECONDS):
-            for other in others:
-                other.process.kill()
+        if (failure := first_failure(peers)) and not ended.wait(GRACE_SECONDS):
+            for peer in peers:
+                peer.process.kill()
             print(f"error: {failure}", file=sys.stderr, flush=True)
             os._exit(1)
 
 
 def end_with_parent() -> None:
-    """In a process that was started here: leave Ctrl-C to the process that started it, and end when
-    that one has.
-    """
+    """In a process that rank 0 has started: leave Ctrl-C to rank 0, and end when it ends."""
     if PARENT in os.environ:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        threading.Thread(
-            target=wait_for_end_of, args=(int(os.environ[PARENT]),), daemon=True
-        ).start()
+        parent = int(os.environ[PARENT])
+        threading.Thread(target=exit_after, args=(parent,), daemon=True).start()
 
 
-def wait_for_end_of(parent: int) -> None:
+def exit_after(parent: int) -> None:
+    """End this process when its parent has ended."""
     while os.getppid() == parent:
         time.sleep(0.5)
     os._exit(1)
 
 
 def free_ports(n: int) -> list[int]:
-    """Return numbers of ports of this machine that nobody listens on."""
+    """Return the numbers of n free ports of this machine."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(n)]
     ports = [server.getsockname()[1] for server in sockets]
     for server in sockets:

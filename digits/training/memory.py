@@ -1,4 +1,4 @@
-"""This process's memory: how much it and its workers took, and keeping what it freed."""
+"""This process's memory: its peak, its workers' peak, and keeping freed blocks."""
 
 import ctypes
 import resource
@@ -10,10 +10,10 @@ ONE_GIB = 1 << 30
 
 
 def keep_freed_memory() -> None:
-    """Have glibc keep the blocks that are freed, up to 1 GiB. Does nothing where there is no glibc.
+    """Make glibc keep freed blocks, up to 1 GiB. Without glibc this does nothing.
 
-    It otherwise gives each large array back to the system and asks for it again at the next step;
-    clearing those pages took a quarter of the training time of a convolutional network.
+    Otherwise glibc returns each large array to the system and requests it again at the next step.
+    Clearing those pages took a quarter of the training time of a convolutional network.
     """
     if sys.platform == "linux":
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
@@ -23,11 +23,10 @@ def keep_freed_memory() -> None:
 
 
 def peak_memory_bytes(with_workers: bool) -> int:
-    """Return the largest resident set that this process has had; with workers, and that of the
-    largest child it has waited for.
+    """Return this process's peak resident set; with workers, plus that of its largest ended child.
 
-    With two workers that is all there is. Pages that both have count twice, so it is an upper
-    bound. Each process of a team (digits/training/team.py) counts itself.
+    With two workers that covers both. Shared pages count twice, so it is an upper bound. Each
+    process of a team (digits/training/team.py) counts itself.
     """
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     if with_workers:

@@ -1,5 +1,6 @@
-"""Which samples at which learning rate: the steps of a training, drawn once from the seed and
-handed to every back end.
+"""The steps of a training: which samples, at which learning rate.
+
+They are drawn once from the seed and handed to every back end.
 """
 
 from collections.abc import Iterator
@@ -24,21 +25,21 @@ class Step(NamedTuple):
 
 
 class Epoch(NamedTuple):
-    """The steps of an epoch, and the training images as it sees them: None where they are as they
-    were handed over.
-    """
+    """The steps of an epoch, and its images; None for the images that the training began with."""
 
     steps: list[Step]
     images: np.ndarray | None = None
 
 
 def plan_epochs(recipe: Recipe, n_samples: int, seed: int, n_done: int = 0) -> Iterator[Epoch]:
-    """Yield the epochs after the first `n_done`. Every sample comes once an epoch; the last
-    mini-batch may be smaller.
+    """Yield the epochs after the first `n_done`.
+
+    Every sample comes once per epoch; the last mini-batch may be smaller.
     """
-    assert recipe.batch_size and recipe.learning_rate and recipe.schedule, (
-        "checked by digits.training.params"
-    )
+    # Recipe has checked that these keys are there.
+    assert recipe.batch_size
+    assert recipe.learning_rate
+    assert recipe.schedule
     n_steps = -(-n_samples // recipe.batch_size)
     rates = learning_rates(recipe.schedule, recipe.learning_rate, recipe.epochs * n_steps)
     for epoch in range(n_done, recipe.epochs):
@@ -47,16 +48,18 @@ def plan_epochs(recipe: Recipe, n_samples: int, seed: int, n_done: int = 0) -> I
 
 
 def shuffled_batches(n_samples: int, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
-    """Return the sample numbers 0 to n_samples - 1 in an order that depends on seed and epoch
-    alone, cut into mini-batches.
+    """Return the sample numbers 0 to n_samples - 1, shuffled and cut into mini-batches.
+
+    The order depends on the seed and the epoch alone.
     """
     order = np.random.default_rng([seed, epoch]).permutation(n_samples)
     return [order[start : start + batch_size] for start in range(0, n_samples, batch_size)]
 
 
 def learning_rates(schedule: str, peak: float, n_steps: int) -> list[float]:
-    """Return the learning rate of each step. Cosine goes from the peak, one_cycle up to the peak
-    and then down, almost to nothing.
+    """Return the learning rate of each step.
+
+    "cosine" falls from the peak almost to 0; "one_cycle" first rises to the peak.
     """
     match schedule:
         case "constant":

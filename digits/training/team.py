@@ -1,27 +1,27 @@
 """The processes that train one network together, as a back end sees them.
 
-Each has the whole network and takes its share of every mini-batch. The loss of a batch is a sum
-over its samples, and so is its gradient: the processes add up what they have, and all take the same
-step.
+Each process has the whole network and takes its share of every mini-batch. A mini-batch's loss is a
+sum over its samples, and so is its gradient: the processes add their parts, and all take the same
+step. The framework's part is in digits/backends/<framework>/distributed.py.
 """
 
 import numpy as np
 
 
 class Team:
-    """A team of one: this process alone. The teams of several are in torch_team.py and tf_team.py."""
+    """A team of one: this process alone."""
 
     def __init__(self, rank: int = 0, size: int = 1, n_here: int = 1, device: str = "cpu"):
-        """`rank` is this process's number, from 0 to size - 1; `n_here` are on its machine;
-        `device` is the one that it trains on: cpu or cuda.
+        """`rank` is this process's number, from 0 to size - 1.
+
+        `n_here` counts the processes on this machine; `device` is "cpu" or "cuda".
         """
         self.rank, self.size, self.n_here, self.device = rank, size, n_here, device
 
     def share(self, samples: np.ndarray) -> tuple[np.ndarray, int]:
         """Return this process's part of a mini-batch, and how many processes have each sample.
 
-        That is one; but a batch with fewer samples than there are processes goes whole to each of
-        them, so that no part is empty.
+        A mini-batch with fewer samples than processes goes whole to each, so no part is empty.
         """
         n = len(samples)
         if n < self.size:
@@ -29,21 +29,17 @@ class Team:
         return samples[self.rank * n // self.size : (self.rank + 1) * n // self.size], 1
 
     def seed(self, seed: int) -> int:
-        """Return the seed of this process's dropout: `seed` itself for the first, for the others
-        one that has nothing to do with it.
-        """
-        return (
-            seed
-            if self.rank == 0
-            else int(np.random.SeedSequence([seed, self.rank]).generate_state(1)[0])
-        )
+        """Return the seed of this process's dropout: `seed` on rank 0, unrelated ones elsewhere."""
+        if self.rank == 0:
+            return seed
+        return int(np.random.SeedSequence([seed, self.rank]).generate_state(1)[0])
 
     def threads(self, threads: int) -> int:
-        """Return how many of a machine's threads are this process's."""
+        """Return how many of a machine's threads this process may use."""
         return max(1, threads // self.n_here)
 
     def sum(self, array: np.ndarray) -> np.ndarray:
-        """Return the sum of the arrays that the processes call this with, the same for all."""
+        """Return the sum of the arrays that all processes pass in."""
         return array
 
     def gather(self, array: np.ndarray) -> np.ndarray:
@@ -53,10 +49,10 @@ class Team:
         return self.sum(rows)
 
     def broadcast(self, data: bytes) -> bytes:
-        """Return what the first process calls this with."""
+        """Return the bytes that rank 0 passes in."""
         data = data if self.rank == 0 else b""
         (n_bytes,) = self.sum(np.array([len(data)]))
-        # 8 bytes each: not every framework adds up single ones.
+        # Words of 8 bytes: not every framework can sum single bytes.
         words = np.zeros(-(-n_bytes // 8), np.int64)
         words.view(np.uint8)[: len(data)] = np.frombuffer(data, np.uint8)
         return self.sum(words).tobytes()[:n_bytes]

@@ -1,12 +1,12 @@
-"""Shapes and parameter counts, against numbers worked by hand and against PyTorch's and Keras' own
-counts.
-"""
+"""Shapes and parameter counts, against numbers worked by hand."""
 
 import pytest
-from conftest import ROOT
+from ruamel.yaml import YAML
 
+from digits.base.params import load_section
 from digits.model.architecture import (
     LAYER_TYPES,
+    Architecture,
     BatchNorm,
     Conv,
     MaxPool,
@@ -16,15 +16,41 @@ from digits.model.architecture import (
     infer_shapes,
     weight_shapes,
 )
-from digits.training.params import IMAGE_SHAPE, load_params
+from digits.training.run import IMAGE_SHAPE
+from tests.support.committed import git
+from tests.support.networks import parse
 
-PARAMS = load_params(ROOT / "params.yaml")
+CNN = parse(
+    {"conv": {"filters": 32, "kernel_size": 3}},
+    "relu",
+    {"max_pool": {"size": 2}},
+    {"conv": {"filters": 64, "kernel_size": 3}},
+    "relu",
+    {"max_pool": {"size": 2}},
+    "flatten",
+    {"dense": {"units": 128}},
+    "relu",
+    {"dense": {"units": 10}},
+)
+
+
+@pytest.fixture(scope="module")
+def committed() -> dict[str, Architecture]:
+    """The architectures of the committed params.yaml: an edit of the file fails no test."""
+    data = YAML(typ="safe").load(git("show", "HEAD:params.yaml"))
+    architectures: dict[str, Architecture] = load_section(
+        dict[str, Architecture], "architectures", data=data
+    )
+    return architectures
 
 
 def test_cnn_shapes_are_those_worked_by_hand():
-    assert infer_shapes(PARAMS.architectures["cnn"], IMAGE_SHAPE) == [
-        (28, 28, 1), (28, 28, 32), (28, 28, 32), (14, 14, 32), (14, 14, 64), (14, 14, 64), (7, 7, 64), (3136,), (128,), (128,), (10,),
-    ]  # fmt: skip
+    assert infer_shapes(CNN, IMAGE_SHAPE) == [
+        (28, 28, 1),
+        *[(28, 28, 32), (28, 28, 32), (14, 14, 32)],
+        *[(14, 14, 64), (14, 14, 64), (7, 7, 64)],
+        *[(3136,), (128,), (128,), (10,)],
+    ]
 
 
 @pytest.mark.parametrize(
@@ -36,18 +62,18 @@ def test_cnn_shapes_are_those_worked_by_hand():
         ("cnn_5x5", 832 + 51_264 + 131_200 + 1_290),
         # 9 * 16 + 16, 9 * 16 * 32 + 32, 7 * 7 * 32 * 128 + 128, 1290
         ("cnn_small", 160 + 4_640 + 200_832 + 1_290),
-        # Batch norm has a gamma and a beta a channel.
+        # Batch norm has a gamma and a beta for each channel.
         ("cnn_best", 832 + 64 + 13_872 + 96 + 27_712 + 128 + 73_856 + 256 + 221_376 + 384 + 17_290),
         ("cnn_fast", 416 + 32 + 12_832 + 64 + 65_664 + 256 + 1_290),
         ("mlp_512_256", 785 * 512 + 513 * 256 + 257 * 10),
         ("mlp_128_64", 785 * 128 + 129 * 64 + 65 * 10),
     ],
 )
-def test_parameters_are_counted_as_by_hand(name, count):
-    assert count_parameters(PARAMS.architectures[name], IMAGE_SHAPE) == count
+def test_parameters_are_counted_as_by_hand(committed, name, count):
+    assert count_parameters(committed[name], IMAGE_SHAPE) == count
 
 
-def test_running_statistics_are_weights_but_no_parameters():
+def test_running_statistics_are_weights_but_not_parameters():
     assert count_parameters([BatchNorm()], (5, 5, 3)) == 6
     assert list(weight_shapes([BatchNorm()], (5, 5, 3)).values()) == [(3,)] * 4
 
@@ -79,23 +105,34 @@ def test_layer_that_does_not_fit_says_why(layer, shape, message):
 
 
 def test_multiplications_are_counted_as_by_hand():
-    # 784 places for each value of a kernel, then 196; one for each value of a matrix
-    assert count_multiplications(PARAMS.architectures["cnn"], IMAGE_SHAPE) == [
-        784 * 9 * 32,
-        196 * 9 * 32 * 64,
-        3136 * 128,
-        1280,
+    # 784 positions for each value of a kernel, then 196; one for each value of a matrix.
+    expected = [784 * 9 * 32, 196 * 9 * 32 * 64, 3136 * 128, 1280]
+    assert count_multiplications(CNN, IMAGE_SHAPE) == expected
+
+
+def test_layers_return_the_data_they_were_made_of():
+    data = [
+        {"conv": {"filters": 4, "kernel_size": 3, "stride": 2, "padding": "valid"}},
+        "relu",
+        {"dropout": {"rate": 0.25}},
+        {"dense": {"units": 10}},
     ]
+    assert [layer.as_data() for layer in parse(*data)] == data
 
 
-def test_layers_give_back_the_data_they_were_made_of():
-    assert [layer.as_data() for layer in PARAMS.architectures["cnn_small"]][-4:] == [
-        {"dense": {"units": 128}}, "relu", {"dropout": {"rate": 0.25}}, {"dense": {"units": 10}},
-    ]  # fmt: skip
+def test_layers_return_their_defaults_too():
+    (conv,) = parse({"conv": {"filters": 4, "kernel_size": 3}})
+    options = {"filters": 4, "kernel_size": 3, "stride": 1, "padding": "same"}
+    assert conv.as_data() == {"conv": options}
 
 
 def test_weights_are_named_by_layer_and_role():
-    assert weight_shapes(PARAMS.architectures["cnn"], IMAGE_SHAPE)["3_conv.W"] == (3, 3, 32, 64)
+    shapes = weight_shapes(CNN, IMAGE_SHAPE)
+    assert list(shapes) == [
+        *["0_conv.W", "0_conv.b", "3_conv.W", "3_conv.b"],
+        *["7_dense.W", "7_dense.b", "9_dense.W", "9_dense.b"],
+    ]
+    assert shapes["3_conv.W"] == (3, 3, 32, 64)
 
 
 def test_every_layer_type_is_named_after_its_key():

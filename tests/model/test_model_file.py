@@ -1,21 +1,30 @@
-"""A model file describes itself, has the same bytes for the same model, and is refused where it is
-not ours.
+"""A model file describes itself and has the same bytes for the same model.
+
+Any other file is refused.
 """
 
 import json
 
 import numpy as np
 import pytest
-from conftest import ROOT
 from safetensors.numpy import load_file, save_file
 
 from digits.errors import InputError
-from digits.model.model_file import Description, Model, read_model, write_model
+from digits.model.model_file import Description, Model, load_model, read_model, write_model
 from digits.preprocessing.apply import Preprocessing
 from digits.training.initial_weights import initial_weights
-from digits.training.params import load_params
+from tests.support.networks import parse
 
-PARAMS = load_params(ROOT / "params.yaml")
+CNN = parse(
+    {"conv": {"filters": 16, "kernel_size": 3}},
+    "relu",
+    {"max_pool": {"size": 2}},
+    {"conv": {"filters": 32, "kernel_size": 3}},
+    "relu",
+    {"max_pool": {"size": 2}},
+    "flatten",
+    {"dense": {"units": 10}},
+)
 
 
 @pytest.fixture
@@ -31,7 +40,7 @@ def model() -> Model:
     description = Description(
         framework="torch",
         run="small",
-        architecture=PARAMS.architectures["cnn_small"],
+        architecture=CNN,
         pixels="all",
         preprocessing=preprocessing,
     )
@@ -53,6 +62,10 @@ def test_model_comes_back_whole(model, path):
     assert all(np.array_equal(back.weights[name], model.weights[name]) for name in model.weights)
 
 
+def test_the_folder_of_a_run_stands_for_its_model(path):
+    assert load_model(path.parent).description == load_model(path).description
+
+
 def test_same_model_same_bytes(model, path, tmp_path):
     for number in range(5):
         write_model(tmp_path / f"{number}", model)
@@ -67,13 +80,8 @@ def test_raw_images_are_prepared_as_the_model_was_trained(model):
 
 
 def test_model_on_kept_pixels_takes_only_those(model):
-    description = Description(
-        **{
-            **model.description.model_dump(),
-            "architecture": PARAMS.architectures["mlp_sigmoid"],
-            "pixels": "kept",
-        }
-    )
+    layers = parse({"dense": {"units": 10}})
+    description = model.description.model_copy(update={"architecture": layers, "pixels": "kept"})
     assert description.input_shape == (2,)
     assert Model(description, {}).inputs(np.zeros((5, 28, 28), np.uint8)).shape == (5, 2)
 
@@ -108,21 +116,21 @@ def altered(path, change) -> None:
         ),
         (
             lambda _, description: description.update(format="digits-model-9"),
-            "is no model file of this project",
+            "is not a model file of this project",
         ),
         (
             lambda _, description: (
                 description["architecture"].pop(1) and description["architecture"].insert(0, "conv")
             ),
-            "is no model file",
+            "is not a model file of this project",
         ),
         (
             lambda _, description: description["architecture"].pop(6),
-            "is no model file of this project",
+            "is not a model file of this project",
         ),
         (
             lambda _, description: description.pop("preprocessing"),
-            "is no model file of this project",
+            "is not a model file of this project",
         ),
     ],
 )
@@ -135,13 +143,13 @@ def test_model_that_does_not_fit_its_description_is_refused(path, change, messag
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 a zip", b"\x00" * 100, b"\x80\x04pickle"])
 def test_other_file_is_refused(tmp_path, content):
     (tmp_path / "model.safetensors").write_bytes(content)
-    with pytest.raises(InputError, match="is no model file of this project"):
+    with pytest.raises(InputError, match="is not a model file of this project"):
         read_model(tmp_path / "model.safetensors")
 
 
 def test_truncated_file_is_refused(path):
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(InputError, match="is no model file of this project"):
+    with pytest.raises(InputError, match="is not a model file of this project"):
         read_model(path)
 
 

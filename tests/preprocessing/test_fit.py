@@ -1,19 +1,21 @@
-"""The split is seeded and stratified; what is learnt is learnt from what it is given."""
+"""The split is seeded and stratified; every decision comes from the training samples."""
 
 import numpy as np
 import pytest
 
 from digits.errors import InputError
-from digits.preprocessing.apply import network_inputs, normalize
+from digits.preprocessing.apply import normalize
 from digits.preprocessing.fit import (
     PART,
     PixelSums,
     find_kept_pixels,
     fit_normalization,
+    fit_preprocessing,
     in_parts,
     split_train_validation,
     sum_pixels,
 )
+from digits.preprocessing.params import Preprocess
 
 
 def test_split_is_disjoint_whole_and_stratified(generator):
@@ -46,7 +48,7 @@ def sums_of(images: np.ndarray) -> PixelSums:
     return sum_pixels(images, np.arange(len(images)))
 
 
-def test_sums_are_those_of_the_chosen_images_whatever_the_parts(generator):
+def test_sums_do_not_depend_on_the_parts(generator):
     images = generator.integers(0, 256, (2 * PART + 50, 28, 28), dtype=np.uint8)
     samples = generator.permutation(len(images))[: PART + 20]
     chosen = images[samples].reshape(len(samples), -1).astype(np.int64)
@@ -92,9 +94,14 @@ def test_pixels_are_kept_by_their_variance():
         find_kept_pixels(sums_of(images), 0.5)
 
 
-def test_network_inputs_are_images_or_the_kept_pixels(generator):
-    images = generator.random((2, 28, 28), dtype=np.float32)
-    assert network_inputs(images, None).shape == (2, 28, 28, 1)
-    assert np.array_equal(
-        network_inputs(images, [0, 29]), np.stack([images[:, 0, 0], images[:, 1, 1]], axis=1)
+def test_other_samples_decide_nothing(generator):
+    options = Preprocess(
+        normalization="standardize", prune_threshold=0.0, train_size=None, validation_size=1
     )
+    images = generator.integers(0, 256, (6, 28, 28), dtype=np.uint8)
+    samples, names = np.array([4, 0, 2]), list("0123456789")
+    before = fit_preprocessing(options, "mnist", names, images, samples)
+    images[[1, 3, 5]] = 255
+    assert fit_preprocessing(options, "mnist", names, images, samples) == before
+    assert before.mean == images[samples].mean()
+    assert (before.dataset, before.class_names) == ("mnist", names)
