@@ -1,15 +1,20 @@
 """Train one run in the engine written from scratch.
 
 Reads params.yaml, data/processed/preprocessing.json, train/ and validation/; writes
-models/scratch/<run>/ and, apart, its times.
+models/scratch/<run>/ and, separately, models/times/scratch/<run>.json.
 """
 
 from digits.errors import one_line_errors
 
-if __name__ == "__main__":
-    # Around the imports, too: they take seconds, in which one may press Ctrl-C.
-    with one_line_errors():
-        from digits.backends.scratch import network as backend_scratch
-        from digits.training.loop import run_stage
 
-        run_stage(backend_scratch, "scratch")
+def main() -> None:
+    """Train the run named on the command line, by default that of DVC's stage."""
+    from digits.backends.scratch import fit
+    from digits.training.stage import train_stage
+
+    train_stage(fit, "scratch")
+
+
+if __name__ == "__main__":
+    with one_line_errors():  # around the imports too: they take seconds, and Ctrl-C may come
+        main()

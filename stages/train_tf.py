@@ -1,16 +1,20 @@
 """Train one run in TensorFlow.
 
 Reads params.yaml, data/processed/preprocessing.json, train/ and validation/; writes
-models/tf/<run>/ and, apart, its times.
+models/tf/<run>/ and, separately, models/times/tf/<run>.json.
 """
 
 from digits.errors import one_line_errors
 
-if __name__ == "__main__":
-    # Around the imports, too: they take seconds, in which one may press Ctrl-C.
-    with one_line_errors():
-        from digits.backends.tf import network as backend_tf
-        from digits.backends.tf.distributed import join
-        from digits.training.loop import run_stage
 
-        run_stage(backend_tf, "tf", join)
+def main() -> None:
+    """Train the run named on the command line, by default that of DVC's stage."""
+    from digits.backends.tf import fit
+    from digits.training.stage import train_stage
+
+    train_stage(fit, "tf")
+
+
+if __name__ == "__main__":
+    with one_line_errors():  # around the imports too: they take seconds, and Ctrl-C may come
+        main()

@@ -1,216 +1,148 @@
-"""One battery for the three back ends: the contract, and that all three do the same sums from the
-same start.
-"""
+"""One battery for the three back ends: the contract, and that all compute the same."""
 
+from collections.abc import Callable
+from dataclasses import replace
+from importlib import import_module
 from types import ModuleType
 
 import numpy as np
 import pytest
 import torch
-from conftest import IMAGE_SHAPE, ROOT
 
-from digits.backends.scratch import network as backend_scratch
-from digits.backends.tf import network as backend_tf
-from digits.backends.torch import network as backend_torch
-from digits.base.section import Section
+from digits.backends.torch.network import as_tensor
+from digits.base.params import FRAMEWORKS
+from digits.evaluation.loss_and_accuracy import accuracy, log_loss
 from digits.model.architecture import LAYER_TYPES, Architecture, Weights
-from digits.training.initial_weights import initial_weights
-from digits.training.loop import Recorder, loss_and_accuracy
-from digits.training.params import Augmentation, Recipe, load_params
+from digits.training.backend import Backend, load_backend
+from digits.training.checkpoint import State
+from digits.training.params import Augmentation, Recipe
+from digits.training.recorder import Measures, Recorder
+from digits.training.run import Run, load_runs
 from digits.training.schedule import plan_epochs
-
-BACKENDS = {"torch": backend_torch, "tf": backend_tf, "scratch": backend_scratch}
-THREADS = 2
-PARAMS = load_params(ROOT / "params.yaml")
-
-
-class Layers(Section):
-    layers: Architecture
-
-
-def parse(*layers) -> Architecture:
-    return Layers(layers=list(layers)).layers
-
-
-# Every layer type, both paddings, a stride and an even kernel, on images that are not square.
-ALL_LAYERS = parse(
-    {"conv": {"filters": 4, "kernel_size": 3}}, "relu", {"max_pool": {"size": 2}}, "batch_norm",
-    {"conv": {"filters": 5, "kernel_size": 2}}, "sigmoid",
-    {"conv": {"filters": 6, "kernel_size": 3, "stride": 2, "padding": "valid"}}, "relu",
-    "flatten", {"dense": {"units": 12}}, "sigmoid", "batch_norm", {"dropout": {"rate": 0.5}}, {"dense": {"units": 10}},
-)  # fmt: skip
-ALIKE_IN_TRAINING = [layer for layer in ALL_LAYERS if layer.type not in ("dropout", "batch_norm")]
-WITHOUT_DROPOUT = [layer for layer in ALL_LAYERS if layer.type != "dropout"]
-SGD = Recipe(
-    architecture="-",
-    initializer="xavier",
-    optimizer="sgd",
-    epochs=1,
-    batch_size=16,
-    learning_rate=0.5,
-    momentum=0.0,
-    schedule="constant",
+from tests.support.networks import (
+    ALIKE_IN_TRAINING,
+    ALL_LAYERS,
+    WITHOUT_DROPOUT,
+    assert_weights_match,
+    parse,
+    weights_of,
+)
+from tests.support.paths import ROOT
+from tests.support.trainings import (
+    SGD,
+    THREADS,
+    fit,
+    make_recorder,
+    make_run,
+    make_training,
 )
 
-# It costs PyTorch a copy.
+BACKENDS = {framework: load_backend(framework) for framework in FRAMEWORKS}
+TORCH = BACKENDS["torch"]
+# One run for each architecture of params.yaml.
+RUNS = {run.architecture: run for run in load_runs(path=ROOT / "params.yaml")}
+
+# PyTorch copies the input of a convolution whose kernel is even.
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
 
 every_backend = pytest.mark.parametrize("backend", BACKENDS.values(), ids=BACKENDS)
+each_but_torch = pytest.mark.parametrize(
+    "backend", [BACKENDS["tf"], BACKENDS["scratch"]], ids=["tf", "scratch"]
+)
 
 
-def weights_of(architecture: Architecture, input_shape=IMAGE_SHAPE) -> Weights:
-    weights = initial_weights(architecture, input_shape, "xavier", seed=0)
-    # Vectors other than zero and one, and each other than the next, so that one that is lost or
-    # exchanged shows.
-    shift = {"b": 0.1, "gamma": 0.2, "beta": -0.1, "mean": 0.05, "variance": 0.3, "W": 0.0}
-    return {name: array + np.float32(shift[name.split(".")[1]]) for name, array in weights.items()}
+def changed(**values) -> Recipe:
+    return SGD.model_copy(update=values)
 
 
-def fit(
-    backend: ModuleType,
-    architecture: Architecture,
-    weights: Weights,
-    images,
-    labels,
-    recipe: Recipe,
-    seed: int = 0,
-) -> Recorder:
-    recorder = Recorder("test", recipe.epochs, len(images), lambda _: (0.0, 0.0))
-    epochs = plan_epochs(recipe, len(images), seed) if recipe.batch_size else iter(())
-    backend.fit(
-        architecture,
-        weights,
-        images,
-        labels,
-        recipe=recipe,
-        epochs=epochs,
-        seed=seed,
-        threads=THREADS,
-        recorder=recorder,
-    )
-    return recorder
+NESTEROV = changed(momentum=0.9, nesterov=True, learning_rate=0.1)
+ADAM = changed(optimizer="adam", momentum=None, learning_rate=0.01, schedule="cosine")
 
 
-def assert_weights_match(found: Weights, expected: Weights, rtol: float, atol: float) -> None:
-    assert list(found) == list(expected)
-    for name, array in expected.items():
-        # PyTorch's running variance is n / (n - 1) times the batch's, here with n from 40 on, and
-        # moves a tenth of the way.
-        slack = 0.1 / 39 if name.endswith(".variance") else 0
-        np.testing.assert_allclose(found[name], array, rtol=rtol + slack, atol=atol, err_msg=name)
+def predict(backend: Backend, layers: Architecture, weights: Weights, x: np.ndarray) -> np.ndarray:
+    return backend.predict(layers, weights, x, threads=THREADS)
 
 
-@every_backend
-def test_table_has_every_layer_type(backend):
-    assert set(backend.LAYERS) == set(LAYER_TYPES.values())
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_table_has_every_layer_type(framework):
+    network: ModuleType = import_module(f"digits.backends.{framework}.network")
+    assert set(network.LAYERS) == set(LAYER_TYPES.values())
 
 
 @every_backend
 def test_probabilities_are_float32_and_sum_to_one(backend, images):
-    probabilities = backend.predict(ALL_LAYERS, weights_of(ALL_LAYERS), images, threads=THREADS)
+    probabilities = predict(backend, ALL_LAYERS, weights_of(ALL_LAYERS), images)
     assert (probabilities.shape, probabilities.dtype) == ((40, 10), np.float32)
     # Ten float32 additions.
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
 
 
 @every_backend
-def test_a_sample_is_classified_alike_alone_and_among_others(backend, generator):
-    architecture = parse("flatten", {"dense": {"units": 10}})
-    weights = weights_of(architecture, (3, 3, 1))
+def test_a_sample_gets_the_same_probabilities_alone_and_among_others(backend, generator):
+    layers = parse("flatten", {"dense": {"units": 10}})
+    weights = weights_of(layers, (3, 3, 1))
     images = generator.random((2017, 3, 3, 1), dtype=np.float32)  # more than two batches of 1,000
-    together = backend.predict(architecture, weights, images, threads=THREADS)
+    together = predict(backend, layers, weights, images)
     assert len(together) == 2017
     for sample in (0, 1000, 2016):
-        alone = backend.predict(architecture, weights, images[sample : sample + 1], threads=THREADS)
+        alone = predict(backend, layers, weights, images[sample : sample + 1])
         np.testing.assert_allclose(alone[0], together[sample], atol=1e-6)  # float32
 
 
-@pytest.mark.parametrize("name", ["tf", "scratch"])
-def test_same_weights_same_probabilities_as_torch(name, images):
+@each_but_torch
+def test_same_weights_same_probabilities_as_torch(backend, images):
     weights = weights_of(ALL_LAYERS)
-    expected = backend_torch.predict(ALL_LAYERS, weights, images, threads=THREADS)
-    found = BACKENDS[name].predict(ALL_LAYERS, weights, images, threads=THREADS)
-    assert np.ptp(expected, axis=0).max() > 1e-3  # images are told apart at all
+    expected = predict(TORCH, ALL_LAYERS, weights, images)
+    found = predict(backend, ALL_LAYERS, weights, images)
+    assert np.ptp(expected, axis=0).max() > 1e-3  # The images differ in their probabilities.
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)  # float32
 
 
-@pytest.mark.parametrize("name", ["tf", "scratch"])
-@pytest.mark.parametrize(
-    "run",
-    [("torch", "cnn"), ("torch", "cnn_5x5"), ("scratch", "mlp"), ("scratch", "mlp_sigmoid")],
-    ids="/".join,
-)
-def test_same_weights_same_logits_as_torch_for_the_architectures_of_params(name, run, generator):
-    recipe = PARAMS.recipe(*run)
-    shape = (28, 28, 1) if recipe.pixels == "all" else (717,)
-    architecture = PARAMS.architectures[recipe.architecture]
-    weights, images = (
-        weights_of(architecture, shape),
-        generator.random((50, *shape), dtype=np.float32),
-    )
-    expected, found = (
-        np.log(backend.predict(architecture, weights, images, threads=THREADS))
-        for backend in (backend_torch, BACKENDS[name])
-    )
-    # Logits but for a constant a row. float32 sums over up to 3,136 products.
+@each_but_torch
+@pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
+def test_same_weights_same_logits_as_torch_for_each_architecture(backend, run: Run, generator):
+    shape = (28, 28, 1) if run.recipe.pixels == "all" else (717,)
+    weights = weights_of(run.layers, shape)
+    images = generator.random((50, *shape), dtype=np.float32)
+    expected = np.log(predict(TORCH, run.layers, weights, images))
+    found = np.log(predict(backend, run.layers, weights, images))
+    # The logits, up to a constant for each row: float32 sums over up to 3,136 products.
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=2e-5)
 
 
-@pytest.mark.parametrize("name", ["tf", "scratch"])
+@each_but_torch
 @pytest.mark.parametrize("l2", [0.0, 0.01])
-def test_one_plain_sgd_step_gives_the_same_weights_as_torch(name, l2, images, labels):
+def test_one_plain_sgd_step_gives_the_same_weights_as_torch(backend, l2, images, labels):
     weights = weights_of(WITHOUT_DROPOUT)
-    recipe = SGD.model_copy(update={"batch_size": 40, "l2": l2})
-    expected = fit(backend_torch, WITHOUT_DROPOUT, weights, images, labels, recipe).weights
-    found = fit(BACKENDS[name], WITHOUT_DROPOUT, weights, images, labels, recipe).weights
-    # All have moved.
-    assert all(np.abs(expected[name] - weights[name]).max() > 1e-5 for name in weights)
+    recipe = changed(batch_size=40, l2=l2)
+    expected = fit(TORCH, WITHOUT_DROPOUT, weights, (images, labels), recipe).weights
+    found = fit(backend, WITHOUT_DROPOUT, weights, (images, labels), recipe).weights
+    for name, start in weights.items():
+        assert np.abs(expected[name] - start).max() > 1e-5, f"{name} did not move"
     # Float32; batch_norm divides by deviations of about a tenth.
     assert_weights_match(found, expected, rtol=1e-4, atol=5e-6)
 
 
-@pytest.mark.parametrize("name", ["tf", "scratch"])
+@each_but_torch
 @pytest.mark.parametrize(
     "recipe",
     [
-        SGD.model_copy(
-            update={"epochs": 3, "momentum": 0.9, "learning_rate": 0.1, "schedule": "one_cycle"}
-        ),
-        SGD.model_copy(
-            update={
-                "epochs": 3,
-                "momentum": 0.9,
-                "nesterov": True,
-                "learning_rate": 0.1,
-                "schedule": "cosine",
-                "l2": 0.01,
-            }
-        ),
-        SGD.model_copy(
-            update={
-                "epochs": 3,
-                "optimizer": "adam",
-                "momentum": None,
-                "learning_rate": 0.01,
-                "schedule": "cosine",
-                "l2": 0.001,
-            }
-        ),
-        SGD.model_copy(
-            update={"epochs": 3, "momentum": 0.9, "learning_rate": 0.1, "label_smoothing": 0.2}
-        ),
+        changed(epochs=3, momentum=0.9, learning_rate=0.1, schedule="one_cycle"),
+        NESTEROV.model_copy(update={"epochs": 3, "schedule": "cosine", "l2": 0.01}),
+        ADAM.model_copy(update={"epochs": 3, "l2": 0.001}),
+        changed(epochs=3, momentum=0.9, learning_rate=0.1, label_smoothing=0.2),
     ],
     ids=["momentum", "nesterov", "adam", "label smoothing"],
 )
-def test_training_follows_torch_until_rounding_parts_them(name, recipe, images, labels):
-    # A step of Adam has the size of the learning rate however small the gradient: where batch_norm
-    # leaves one within rounding of zero, rounding decides which way it goes.
-    architecture = ALIKE_IN_TRAINING if recipe.optimizer == "adam" else WITHOUT_DROPOUT
-    weights = weights_of(architecture)
-    expected = fit(backend_torch, architecture, weights, images, labels, recipe)
-    found = fit(BACKENDS[name], architecture, weights, images, labels, recipe)
-    # Nine steps. Keras' Adam adds its epsilon to the root before the bias of v is divided out,
-    # PyTorch's after.
+def test_training_follows_torch_until_rounding_parts_them(backend, recipe, images, labels):
+    # A step of Adam has the size of the learning rate, however small the gradient. Batch_norm
+    # leaves gradients within rounding of zero: rounding would decide the direction.
+    layers = ALIKE_IN_TRAINING if recipe.optimizer == "adam" else WITHOUT_DROPOUT
+    weights = weights_of(layers)
+    expected = fit(TORCH, layers, weights, (images, labels), recipe)
+    found = fit(backend, layers, weights, (images, labels), recipe)
+    # Nine steps. Keras' Adam adds epsilon to the root before it divides out the bias of v, PyTorch
+    # after it.
     for mine, theirs in zip(found.history, expected.history, strict=True):
         assert mine["loss"] == pytest.approx(theirs["loss"], rel=1e-4)
     assert_weights_match(found.weights, expected.weights, rtol=1e-2, atol=2e-3)
@@ -219,29 +151,35 @@ def test_training_follows_torch_until_rounding_parts_them(name, recipe, images, 
 @every_backend
 def test_fit_changes_none_of_its_arguments(backend, images, labels):
     weights = weights_of(ALL_LAYERS)
-    before = [array.copy() for array in (*weights.values(), images, labels)]
-    fit(backend, ALL_LAYERS, weights, images, labels, SGD)
-    assert all(
-        np.array_equal(a, b)
-        for a, b in zip(before, (*weights.values(), images, labels), strict=True)
-    )
+    arguments = (*weights.values(), images, labels)
+    before = [array.copy() for array in arguments]
+    fit(backend, ALL_LAYERS, weights, (images, labels))
+    for array, copy in zip(arguments, before, strict=True):
+        assert np.array_equal(array, copy)
 
 
 @every_backend
-def test_fit_gives_the_same_bytes_again_dropout_included(backend, images, labels):
+def test_fit_gives_the_same_bytes_again_with_dropout(backend, images, labels):
     weights = weights_of(ALL_LAYERS)
-    recipe = SGD.model_copy(update={"epochs": 2})
-    first, again = (fit(backend, ALL_LAYERS, weights, images, labels, recipe) for _ in range(2))
+    first, again = (
+        fit(backend, ALL_LAYERS, weights, (images, labels), changed(epochs=2)) for _ in range(2)
+    )
     assert first.history == again.history
-    assert all(first.weights[name].tobytes() == again.weights[name].tobytes() for name in weights)
+    assert_same_bytes(first.weights, again.weights)
 
 
-class StateRecorder(Recorder):
-    """Keeps weights and state as they stand after each epoch."""
+def assert_same_bytes(found: Weights | State, expected: Weights | State) -> None:
+    assert found.keys() == expected.keys()
+    for name, array in expected.items():
+        assert found[name].tobytes() == array.tobytes(), name
 
-    def __init__(self, *arguments):
-        super().__init__(*arguments)
-        self.kept: list[tuple[Weights, dict]] = []
+
+class KeepingRecorder(Recorder):
+    """Keeps weights and state as they are after each epoch."""
+
+    def __init__(self, recipe: Recipe, n_samples: int, measure: Callable[[Weights], Measures]):
+        super().__init__(make_run(recipe), n_samples, measure)
+        self.kept: list[tuple[Weights, State]] = []
 
     def epoch(self, weights, state=None):
         super().epoch(weights, state)
@@ -252,101 +190,60 @@ class StateRecorder(Recorder):
 @pytest.mark.parametrize(
     "recipe",
     [
-        SGD.model_copy(
-            update={
-                "epochs": 4,
-                "momentum": 0.9,
-                "nesterov": True,
-                "learning_rate": 0.1,
-                "schedule": "one_cycle",
-            }
-        ),
-        SGD.model_copy(
-            update={
-                "epochs": 4,
-                "optimizer": "adam",
-                "momentum": None,
-                "learning_rate": 0.01,
-                "schedule": "cosine",
-            }
-        ),
-        SGD.model_copy(update={"epochs": 4}),
+        NESTEROV.model_copy(update={"epochs": 4, "schedule": "one_cycle"}),
+        ADAM.model_copy(update={"epochs": 4}),
+        changed(epochs=4),
     ],
     ids=["nesterov", "adam", "plain"],
 )
 @pytest.mark.parametrize("n_done", [1, 3])
-def test_training_that_goes_on_from_its_state_ends_with_the_same_bytes(
-    backend, recipe, n_done, images, labels
-):
-    weights = weights_of(ALL_LAYERS)
-    options = {"recipe": recipe, "seed": 0, "threads": THREADS}
+def test_resumed_training_ends_in_the_same_bytes(backend, recipe, n_done, images, labels):
+    training = make_training(ALL_LAYERS, weights_of(ALL_LAYERS), (images, labels), recipe)
 
-    def measure(weights: Weights) -> tuple[float, float]:
-        """As in a pipeline: what predicting does to a framework's random generators must not
-        matter.
-        """
-        return loss_and_accuracy(
-            backend.predict(ALL_LAYERS, weights, images, threads=THREADS), labels
-        )
+    def measure(weights: Weights) -> Measures:
+        # As in the pipeline: predicting must not touch the random generators of a training.
+        probabilities = predict(backend, ALL_LAYERS, weights, images)
+        return log_loss(probabilities, labels), accuracy(probabilities, labels)
 
-    def run(start: Weights, state: dict | None, n_done: int) -> StateRecorder:
-        recorder = StateRecorder("test", recipe.epochs, len(images), measure)
-        epochs = plan_epochs(recipe, len(images), 0, n_done)
-        backend.fit(
-            ALL_LAYERS,
-            start,
-            images,
-            labels,
-            epochs=epochs,
-            recorder=recorder,
-            state=state,
-            **options,
-        )
-        return recorder
-
-    whole = run(weights, None, 0)
-    rest = run(*whole.kept[n_done - 1], n_done)
+    whole, rest = (KeepingRecorder(recipe, len(images), measure) for _ in range(2))
+    backend.fit(training, whole)
+    weights, state = whole.kept[n_done - 1]
+    epochs = plan_epochs(recipe, len(images), 0, n_done)
+    backend.fit(replace(training, weights=weights, state=state, epochs=epochs), rest)
     assert len(rest.history) == 2 * (recipe.epochs - n_done)
-    assert [row["loss"] for row in rest.history] == [
-        row["loss"] for row in whole.history[2 * n_done :]
-    ]
-    for (mine, my_state), (theirs, their_state) in zip(rest.kept, whole.kept[n_done:], strict=True):
-        assert all(mine[name].tobytes() == theirs[name].tobytes() for name in theirs)
-        assert all(my_state[name].tobytes() == their_state[name].tobytes() for name in their_state)
+    losses = [row["loss"] for row in whole.history[2 * n_done :]]
+    assert [row["loss"] for row in rest.history] == losses
+    for found, expected in zip(rest.kept, whole.kept[n_done:], strict=True):
+        assert_same_bytes(found[0], expected[0])
+        assert_same_bytes(found[1], expected[1])
 
 
 @every_backend
 def test_an_epoch_sees_its_own_images(backend, images, labels, generator):
-    """Two epochs on other images than those handed over are as two epochs on those, if each has its
-    own.
-    """
-    weights, recipe = (
-        weights_of(ALIKE_IN_TRAINING),
-        SGD.model_copy(update={"epochs": 2, "augmentation": Augmentation(shift=1)}),
-    )
+    """Two epochs with own images are as two trainings of one epoch on those images."""
+    weights = weights_of(ALIKE_IN_TRAINING)
+    recipe = changed(epochs=2, augmentation=Augmentation(shift=1))
+    training = make_training(ALIKE_IN_TRAINING, weights, (images, labels), recipe)
     own = [generator.random(images.shape, dtype=np.float32) for _ in range(2)]
     epochs = list(plan_epochs(recipe, len(images), 0))
-    recorder = StateRecorder("test", 2, len(images), lambda _: (0.0, 0.0))
-    options = {"recipe": recipe, "seed": 0, "threads": THREADS, "recorder": recorder}
     seen = [epoch._replace(images=array) for epoch, array in zip(epochs, own, strict=True)]
-    backend.fit(ALIKE_IN_TRAINING, weights, images, labels, epochs=iter(seen), **options)
-    expected = weights
+    together = make_recorder(recipe, len(images))
+    backend.fit(replace(training, epochs=iter(seen)), together)
     for epoch, array in zip(epochs, own, strict=True):
-        recorder = Recorder("test", 1, len(images), lambda _: (0.0, 0.0))
-        plain = options | {"recorder": recorder, "recipe": SGD}
-        backend.fit(ALIKE_IN_TRAINING, expected, array, labels, epochs=iter([epoch]), **plain)
-        expected = recorder.weights
-    assert_weights_match(options["recorder"].weights, expected, rtol=0, atol=0)
+        recorder = make_recorder(SGD, len(images))
+        plain = replace(training, recipe=SGD, weights=weights, images=array, epochs=iter([epoch]))
+        backend.fit(plain, recorder)
+        weights = recorder.weights
+    assert_same_bytes(together.weights, weights)
 
 
 @every_backend
 def test_dropout_depends_on_the_seed(backend, images, labels):
-    architecture = parse("flatten", {"dropout": {"rate": 0.5}}, {"dense": {"units": 10}})
-    # One batch: its order makes no difference but to rounding.
-    recipe = SGD.model_copy(update={"batch_size": 40})
+    layers = parse("flatten", {"dropout": {"rate": 0.5}}, {"dense": {"units": 10}})
+    weights = weights_of(layers)
+    recipe = changed(batch_size=40)  # One batch: its order only changes the rounding.
     first, other = (
-        fit(backend, architecture, weights_of(architecture), images, labels, recipe, seed).weights
-        for seed in (0, 1)
+        fit(backend, layers, weights, (images, labels), recipe, seed).weights for seed in (0, 1)
     )
     assert np.abs(first["2_dense.W"] - other["2_dense.W"]).max() > 1e-3
 
@@ -354,44 +251,28 @@ def test_dropout_depends_on_the_seed(backend, images, labels):
 @every_backend
 def test_history_averages_over_samples_with_a_smaller_last_batch(backend, images, labels):
     weights = weights_of(ALIKE_IN_TRAINING)
-    # The weights as good as stand still.
-    recipe = SGD.model_copy(update={"batch_size": 12, "learning_rate": 1e-12})
-    recorder = fit(backend, ALIKE_IN_TRAINING, weights, images, labels, recipe)
-    loss, accuracy = loss_and_accuracy(
-        backend.predict(ALIKE_IN_TRAINING, weights, images, threads=THREADS), labels
-    )
-    assert recorder.history[0]["loss"] == pytest.approx(loss, rel=1e-5)  # float32
-    assert recorder.history[0]["accuracy"] == accuracy
+    recipe = changed(batch_size=12, learning_rate=1e-12)  # The weights hardly move.
+    row = fit(backend, ALIKE_IN_TRAINING, weights, (images, labels), recipe).history[0]
+    probabilities = predict(backend, ALIKE_IN_TRAINING, weights, images)
+    assert row["loss"] == pytest.approx(log_loss(probabilities, labels), rel=1e-5)  # float32
+    assert row["accuracy"] == accuracy(probabilities, labels)
 
 
 @every_backend
 def test_training_learns_what_can_be_learnt(backend, generator):
-    """Ten classes, each with ink in a place of its own."""
+    """Each of ten classes has ink in its own place."""
     labels = generator.integers(0, 10, 300)
     images = generator.random((300, 4, 5, 1), dtype=np.float32) * 0.3
     images[np.arange(300), labels // 5, labels % 5] += 1
-    architecture = parse("flatten", {"dense": {"units": 32}}, "relu", {"dense": {"units": 10}})
-    recipe = SGD.model_copy(
-        update={
-            "epochs": 20,
-            "optimizer": "adam",
-            "momentum": None,
-            "learning_rate": 0.01,
-            "schedule": "cosine",
-        }
-    )
-    recorder = fit(
-        backend, architecture, weights_of(architecture, (4, 5, 1)), images, labels, recipe
-    )
+    layers = parse("flatten", {"dense": {"units": 32}}, "relu", {"dense": {"units": 10}})
+    weights, recipe = weights_of(layers, (4, 5, 1)), ADAM.model_copy(update={"epochs": 20})
+    recorder = fit(backend, layers, weights, (images, labels), recipe)
     assert recorder.history[-2]["accuracy"] > 0.99
-    assert (
-        backend.predict(architecture, recorder.weights, images, threads=THREADS).argmax(axis=1)
-        == labels
-    ).mean() > 0.99
+    assert accuracy(predict(backend, layers, recorder.weights, images), labels) > 0.99
 
 
-def test_torch_reads_our_images_in_channels_last_memory_without_a_copy(images):
-    tensor = backend_torch.as_tensor(images)
+def test_torch_reads_channels_last_images_without_a_copy(images):
+    tensor = as_tensor(images)
     assert tensor.shape == (40, 1, 12, 16)
     assert tensor.data_ptr() == images.ctypes.data
     assert tensor.is_contiguous(memory_format=torch.channels_last)

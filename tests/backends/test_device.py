@@ -1,118 +1,123 @@
-"""What trains on a GPU gives what the CPU gives, to float32 rounding. No GPU has been at hand so
-far: there, these tests were skipped.
+"""Training on a GPU gives what the CPU gives, up to float32 rounding.
+
+Without a GPU these tests are skipped. They have not run on one so far.
 """
+
+from dataclasses import replace
+from importlib import import_module
 
 import numpy as np
 import pytest
 import tensorflow as tf
 import torch
-from test_backends import (
+
+from digits.backends.torch.network import as_tensor, build
+from digits.errors import InputError
+from digits.training.backend import load_backend
+from digits.training.recorder import Recorder
+from digits.training.team import Team
+from tests.support.networks import (
     ALIKE_IN_TRAINING,
     ALL_LAYERS,
-    SGD,
-    THREADS,
     WITHOUT_DROPOUT,
     assert_weights_match,
     weights_of,
 )
-
-from digits.backends.scratch import network as backend_scratch
-from digits.backends.tf import network as backend_tf
-from digits.backends.torch import network as backend_torch
-from digits.errors import InputError
-from digits.training.loop import Recorder
-from digits.training.schedule import plan_epochs
-from digits.training.team import Team
+from tests.support.trainings import SGD, make_run, make_training
 
 HAS_CUDA = {"torch": torch.cuda.is_available(), "tf": bool(tf.config.list_physical_devices("GPU"))}
-BACKENDS = {"torch": backend_torch, "tf": backend_tf}
-on_gpu = pytest.mark.parametrize(
-    "backend",
-    [
-        pytest.param(
-            BACKENDS[name],
-            id=name,
-            marks=pytest.mark.skipif(not HAS_CUDA[name], reason=f"{name} finds no GPU"),
-        )
-        for name in BACKENDS
-    ],
-)
+PARAMETERS = []
+for framework, has_cuda in HAS_CUDA.items():
+    mark = pytest.mark.skipif(not has_cuda, reason=f"{framework} finds no GPU")
+    PARAMETERS.append(pytest.param(framework, marks=mark))
+on_gpu = pytest.mark.parametrize("framework", PARAMETERS)
 ADAM = SGD.model_copy(
     update={"optimizer": "adam", "momentum": None, "learning_rate": 0.01, "schedule": "cosine"}
 )
 
 
-def fit(backend, architecture, images, labels, recipe, device, state=None, weights=None):
-    recorder = Recorder("test", recipe.epochs, len(images), lambda _: (0.0, 0.0))
-    kept = []
-    recorder.record = lambda *arguments: kept.append(arguments[-1])  # the state
-    options = {
-        "recipe": recipe,
-        "epochs": plan_epochs(recipe, len(images), 0),
-        "seed": 0,
-        "threads": THREADS,
-        "recorder": recorder,
-        "state": state,
-    }
-    start = weights or weights_of(architecture)
-    backend.fit(
-        architecture,
-        start,
-        images,
-        labels,
-        team=Team(device=backend.find_device(device)),
-        **options,
-    )
-    return recorder.weights, kept[-1]
+def network_of(framework):
+    return import_module(f"digits.backends.{framework}.network")
+
+
+class StateRecorder(Recorder):
+    """Keeps the latest state, and measures nothing."""
+
+    def __init__(self, recipe, n_samples):
+        super().__init__(make_run(recipe), n_samples, lambda weights: (0.0, 0.0))
+
+    def epoch(self, weights, state=None):
+        super().epoch(weights, state)
+        self.state = state
+
+
+def fit(framework, device, training):
+    """Train on a device; return the weights and the state after the last epoch."""
+    recorder = StateRecorder(training.recipe, len(training.images))
+    team = Team(device=network_of(framework).find_device(device))
+    # A generator of epochs serves one training only.
+    epochs = iter(training.epochs)
+    load_backend(framework).fit(replace(training, epochs=epochs, team=team), recorder)
+    return recorder.weights, recorder.state
+
+
+def make(layers, images, labels, recipe):
+    training = make_training(layers, weights_of(layers), (images, labels), recipe)
+    return replace(training, epochs=list(training.epochs))
 
 
 @on_gpu
-def test_one_plain_sgd_step_gives_the_same_weights_as_torch_on_the_cpu(backend, images, labels):
+def test_one_plain_sgd_step_gives_the_same_weights_as_torch_on_the_cpu(framework, images, labels):
     recipe = SGD.model_copy(update={"batch_size": 40, "l2": 0.01})
-    expected, _ = fit(backend_torch, WITHOUT_DROPOUT, images, labels, recipe, "cpu")
-    found, _ = fit(backend, WITHOUT_DROPOUT, images, labels, recipe, "cuda")
+    training = make(WITHOUT_DROPOUT, images, labels, recipe)
+    expected, _ = fit("torch", "cpu", training)
+    found, _ = fit(framework, "cuda", training)
     # As between frameworks: float32, TF32 switched off.
     assert_weights_match(found, expected, rtol=1e-4, atol=5e-6)
 
 
 @on_gpu
-def test_an_epoch_follows_torch_on_the_cpu_until_rounding_parts_them(backend, images, labels):
-    expected, _ = fit(backend_torch, ALIKE_IN_TRAINING, images, labels, ADAM, "cpu")
-    found, _ = fit(backend, ALIKE_IN_TRAINING, images, labels, ADAM, "cuda")
+def test_an_epoch_follows_torch_on_the_cpu_until_rounding_parts_them(framework, images, labels):
+    training = make(ALIKE_IN_TRAINING, images, labels, ADAM)
+    expected, _ = fit("torch", "cpu", training)
+    found, _ = fit(framework, "cuda", training)
     assert_weights_match(found, expected, rtol=1e-2, atol=2e-3)  # as between frameworks
 
 
 @on_gpu
-def test_training_goes_on_from_its_state(backend, images, labels):
-    weights, state = fit(backend, ALL_LAYERS, images, labels, ADAM, "cuda")
-    first, again = (
-        fit(backend, ALL_LAYERS, images, labels, ADAM, "cuda", state, weights)[0] for _ in range(2)
-    )
+def test_training_resumes_from_its_state(framework, images, labels):
+    training = make(ALL_LAYERS, images, labels, ADAM)
+    weights, state = fit(framework, "cuda", training)
+    resumed = replace(training, weights=weights, state=state)
+    first, again = (fit(framework, "cuda", resumed)[0] for _ in range(2))
     assert_weights_match(first, again, rtol=1e-4, atol=5e-6)
 
 
 @pytest.mark.skipif(not HAS_CUDA["torch"], reason="torch finds no GPU")
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
 def test_torch_gives_the_same_logits(images):
-    network = backend_torch.build(ALL_LAYERS, weights_of(ALL_LAYERS), images.shape[1:]).eval()
-    backend_torch.find_device("cuda")
+    network = build(ALL_LAYERS, weights_of(ALL_LAYERS), images.shape[1:]).eval()
+    network_of("torch").find_device("cuda")
     with torch.inference_mode():
-        expected = network(backend_torch.as_tensor(images)).numpy()
-        found = network.cuda()(backend_torch.as_tensor(images).cuda()).cpu().numpy()
+        expected = network(as_tensor(images)).numpy()
+        found = network.cuda()(as_tensor(images).cuda()).cpu().numpy()
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=2e-5)  # float32
 
 
-@pytest.mark.parametrize("name", BACKENDS)
-def test_a_gpu_that_is_not_there_is_refused_in_one_line_and_not_missed_by_auto(name):
-    if HAS_CUDA[name]:
+@pytest.mark.parametrize("framework", HAS_CUDA)
+def test_a_missing_gpu_is_one_line_and_auto_does_without(framework):
+    if HAS_CUDA[framework]:
         pytest.skip("there is a GPU")
-    with pytest.raises(
-        InputError,
-        match=r"device is 'cuda', but this .* finds no GPU; expected a GPU and a build for CUDA, or device: cpu",
-    ):
-        BACKENDS[name].find_device("cuda")
-    assert BACKENDS[name].find_device("auto") == BACKENDS[name].find_device("cpu") == "cpu"
-    assert BACKENDS[name].name_device("cpu") == "cpu"
+    find_device = network_of(framework).find_device
+    expected = (
+        r"device is 'cuda', but this .* finds no GPU; "
+        "expected a GPU and a build for CUDA, or device: cpu"
+    )
+    with pytest.raises(InputError, match=expected):
+        find_device("cuda")
+    assert find_device("auto") == find_device("cpu") == "cpu"
 
 
-def test_scratch_knows_the_cpu_alone():
-    assert backend_scratch.name_device("cpu") == "cpu"
+@pytest.mark.parametrize("framework", [*HAS_CUDA, "scratch"])
+def test_the_cpu_has_its_plain_name(framework):
+    assert load_backend(framework).name_device("cpu") == "cpu"

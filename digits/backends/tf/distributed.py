@@ -1,15 +1,15 @@
-"""TensorFlow in several processes: tf.distribute's MultiWorkerMirroredStrategy, on one machine or
-more.
+"""TensorFlow in several processes, on one machine or more: MultiWorkerMirroredStrategy.
 
-The environment variable TF_CONFIG names the processes, and is set by whoever starts them: on one
-machine the first of them, by `processes` in params.yaml. The strategy only adds up here: every
-process has variables of its own, to which the same happens everywhere.
+The environment variable TF_CONFIG names the processes. Whoever starts them sets it: on one machine
+rank 0 does, as `processes` in params.yaml asks. The strategy only sums here: every process has its
+own variables, and the same happens to all of them.
 """
 
 import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import keras
 import numpy as np
@@ -18,29 +18,28 @@ import tensorflow as tf
 from digits.backends.tf.network import find_device, use_threads
 from digits.errors import InputError
 from digits.training.launch import free_ports, started
-from digits.training.params import Params
+from digits.training.run import Run
 from digits.training.team import Team
 
 
 @contextmanager
-def join(params: Params) -> Iterator[Team]:
-    """Yield this process's team: TF_CONFIG's, or that of `processes` in params.yaml, whose others
-    are started here and end with the body.
+def join(run: Run) -> Iterator[Team]:
+    """Yield this process's team: TF_CONFIG's, or that of `processes` in params.yaml.
+
+    In the second case the other processes are started here and end with the body.
     """
-    device = find_device(params.device)
-    workers = [f"127.0.0.1:{port}" for port in free_ports(params.processes)]
-    configs = [
-        {"cluster": {"worker": workers}, "task": {"type": "worker", "index": k}}
-        for k in range(len(workers))
-    ]
-    with started("TF_CONFIG", [{"TF_CONFIG": json.dumps(config)} for config in configs]) as several:
-        yield read_team(params.threads, device) if several else Team(device=device)
+    device = find_device(run.device)
+    workers = [f"127.0.0.1:{port}" for port in free_ports(run.processes)]
+    environments = []
+    for rank in range(len(workers)):
+        config = {"cluster": {"worker": workers}, "task": {"type": "worker", "index": rank}}
+        environments.append({"TF_CONFIG": json.dumps(config)})
+    with started("TF_CONFIG", environments) as several:
+        yield read_team(run.threads, device) if several else Team(device=device)
 
 
 def read_team(threads: int, device: str) -> Team:
-    """Return the team that TF_CONFIG tells of, once its processes have met; raise InputError where
-    it is no such thing.
-    """
+    """Return TF_CONFIG's team, once its processes have met; raise InputError if it has a fault."""
     try:
         config = json.loads(os.environ["TF_CONFIG"])
         workers, rank = config["cluster"]["worker"], config["task"]["index"]
@@ -48,20 +47,27 @@ def read_team(threads: int, device: str) -> Team:
     except (ValueError, LookupError, TypeError, AttributeError):
         raise InputError(
             f"TF_CONFIG is {os.environ['TF_CONFIG']!r}; expected a text like "
-            '{"cluster": {"worker": ["host-a:2222", "host-b:2222"]}, "task": {"type": "worker", "index": 0}}'
+            '{"cluster": {"worker": ["host-a:2222", "host-b:2222"]}, '
+            '"task": {"type": "worker", "index": 0}}'
         ) from None
     here = [k for k, worker in enumerate(workers) if worker.rpartition(":")[0] == host]
     if device == "cuda":
-        gpus = tf.config.list_physical_devices("GPU")
-        if len(here) > len(gpus):
-            raise InputError(
-                f"{len(here)} processes on this machine have {len(gpus)} GPUs; expected a GPU for each, or device: cpu"
-            )
-        tf.config.set_visible_devices(gpus[here.index(rank)], "GPU")
+        use_gpu(here.index(rank), len(here))
     use_threads(max(1, threads // len(here)))
-    return (
-        TFTeam(rank, len(workers), len(here), device) if len(workers) > 1 else Team(device=device)
-    )
+    if len(workers) == 1:
+        return Team(device=device)
+    return TFTeam(rank, len(workers), len(here), device)
+
+
+def use_gpu(number: int, n_here: int) -> None:
+    """Give this process the GPU with that number; raise InputError unless each process has one."""
+    gpus = tf.config.list_physical_devices("GPU")
+    if n_here > len(gpus):
+        raise InputError(
+            f"{n_here} processes on this machine have {len(gpus)} GPUs; "
+            "expected a GPU for each, or device: cpu"
+        )
+    tf.config.set_visible_devices(gpus[number], "GPU")
 
 
 class TFTeam(Team):
@@ -72,22 +78,25 @@ class TFTeam(Team):
         self.strategy = tf.distribute.MultiWorkerMirroredStrategy()
 
     def sum(self, array: np.ndarray) -> np.ndarray:
+        """Return the sum of the arrays that all processes pass in."""
         if not array.size:  # TensorFlow ends the process over an empty one
             return array
-        return self.strategy.reduce("SUM", tf.constant(array), axis=None).numpy()
+        summed: np.ndarray = self.strategy.reduce("SUM", tf.constant(array), axis=None).numpy()
+        return summed
 
-    def spread(self, network: keras.Sequential, gradient: Callable) -> Callable:
-        """Return the function `gradient`, which returns loss, number right and gradients, as one
-        whose gradients are the sums of all processes'.
+    def spread(self, network: keras.Sequential, gradient: Callable[..., Any]) -> Callable[..., Any]:
+        """Return `gradient` as a function whose gradients are the sums of all processes'.
 
-        The network's batch_norm takes the whole mini-batch then, of which each process has a part.
+        `gradient` returns loss, number right and gradients. The network's batch_norm takes its
+        statistics over the whole mini-batch from here on.
         """
         for layer in network.layers:
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.synchronized = True
 
-        def add_up(*arguments):
+        def add_up(*arguments: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
             loss, n_correct, gradients = gradient(*arguments)
-            return loss, n_correct, tf.distribute.get_replica_context().all_reduce("SUM", gradients)
+            context = tf.distribute.get_replica_context()
+            return loss, n_correct, context.all_reduce("SUM", gradients)
 
         return lambda *arguments: self.strategy.run(add_up, arguments)

@@ -1,8 +1,7 @@
-"""PyTorch in several processes: torch.distributed and its DistributedDataParallel, on one machine
-or more.
+"""PyTorch in several processes, on one machine or more: torch.distributed's data parallelism.
 
-torchrun starts the processes, or the first of them does: `processes` in params.yaml. They exchange
-by gloo, on GPUs by NCCL.
+torchrun starts the processes, or rank 0 does: `processes` in params.yaml. They communicate through
+gloo, on GPUs through NCCL.
 """
 
 import os
@@ -20,27 +19,28 @@ from torch.nn.parallel import DistributedDataParallel
 from digits.backends.torch.network import find_device
 from digits.errors import InputError
 from digits.training.launch import free_ports, started
-from digits.training.params import Params
+from digits.training.run import Run
 from digits.training.team import Team
 
 
 @contextmanager
-def join(params: Params) -> Iterator[Team]:
-    """Yield this process's team: torchrun's, or that of `processes` in params.yaml, whose others
-    are started here and end with the body.
+def join(run: Run) -> Iterator[Team]:
+    """Yield this process's team: torchrun's, or that of `processes` in params.yaml.
+
+    In the second case the other processes are started here and end with the body.
     """
-    device = find_device(params.device)
-    n = params.processes
+    device = find_device(run.device)
+    n = run.processes
     common = {
         "WORLD_SIZE": n,
         "LOCAL_WORLD_SIZE": n,
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": free_ports(1)[0],
     }
-    environments = [
-        {name: str(value) for name, value in (common | {"RANK": k, "LOCAL_RANK": k}).items()}
-        for k in range(n)
-    ]
+    environments = []
+    for rank in range(n):
+        variables = common | {"RANK": rank, "LOCAL_RANK": rank}
+        environments.append({name: str(value) for name, value in variables.items()})
     with (
         started("LOCAL_RANK", environments) as several,
         process_group(device) if several else nullcontext(Team(device=device)) as team,
@@ -50,14 +50,17 @@ def join(params: Params) -> Iterator[Team]:
 
 @contextmanager
 def process_group(device: str) -> Iterator[Team]:
-    """Yield the team that the environment variables of torchrun tell of. Each process of a machine
-    has a GPU of its own.
+    """Yield the team that torchrun's environment variables describe.
+
+    Each process of a machine has its own GPU.
     """
     local_rank, n_here = int(os.environ["LOCAL_RANK"]), int(os.environ["LOCAL_WORLD_SIZE"])
     if device == "cuda":
-        if n_here > torch.cuda.device_count():
+        n_gpus = torch.cuda.device_count()
+        if n_here > n_gpus:
             raise InputError(
-                f"{n_here} processes on this machine have {torch.cuda.device_count()} GPUs; expected a GPU for each, or device: cpu"
+                f"{n_here} processes on this machine have {n_gpus} GPUs; "
+                "expected a GPU for each, or device: cpu"
             )
         torch.cuda.set_device(local_rank)
     dist.init_process_group("nccl" if device == "cuda" else "gloo")
@@ -69,55 +72,72 @@ class TorchTeam(Team):
     """The processes of torch.distributed's default group."""
 
     def sum(self, array: np.ndarray) -> np.ndarray:
+        """Return the sum of the arrays that all processes pass in."""
         total = torch.tensor(array, device=self.device)
         dist.all_reduce(total)
-        return total.cpu().numpy()
+        summed: np.ndarray = total.cpu().numpy()
+        return summed
 
     def spread(self, network: nn.Sequential) -> nn.Module:
-        """Return the network, with the same parameters, as one whose gradients are the sums of all
-        processes' and whose batches are whole.
+        """Return the network, over the same parameters, as one that trains on whole mini-batches.
+
+        Its gradients are the sums of all processes', and so are its batch-norm statistics.
         """
-        whole = nn.Sequential(
-            *(
-                WholeBatchNorm(module) if isinstance(module, _BatchNorm) else module
-                for module in network
-            )
-        )
-        spread = DistributedDataParallel(whole, forward_sync_buffers=False)
+        modules = [
+            WholeBatchNorm(module) if isinstance(module, _BatchNorm) else module
+            for module in network
+        ]
+        spread = DistributedDataParallel(nn.Sequential(*modules), forward_sync_buffers=False)
         spread.register_comm_hook(None, add_up_gradients)
         return spread
 
 
-def add_up_gradients(_, bucket: dist.GradBucket) -> torch.futures.Future[torch.Tensor]:
-    """Add up gradients, where DistributedDataParallel would take their mean: each process's loss is
-    its part of the batch's.
+# PyTorch accepts these annotations only.
+def add_up_gradients(
+    _: object,
+    bucket: dist.GradBucket,  # type: ignore[name-defined]
+) -> torch.futures.Future[torch.Tensor]:
+    """Sum gradients; DistributedDataParallel would take their mean.
+
+    Each process's loss is its part of the mini-batch's loss.
     """
-    return (
-        dist.all_reduce(bucket.buffer(), async_op=True)
-        .get_future()
-        .then(lambda future: future.value()[0])
-    )
+    reduced = dist.all_reduce(bucket.buffer(), async_op=True).get_future()
+    gradients: torch.futures.Future[torch.Tensor] = reduced.then(lambda future: future.value()[0])
+    return gradients
 
 
 class AddUp(torch.autograd.Function):
-    """y = sum of all processes' x. Every process's loss may depend on y, so d_x is the sum of all
-    processes' d_y.
+    """y = sum of all processes' x.
+
+    Every process's loss may depend on y, so d_x is the sum of all processes' d_y.
     """
 
     @staticmethod
-    def forward(_, x: torch.Tensor) -> torch.Tensor:
-        total = x.clone(memory_format=torch.contiguous_format)
-        dist.all_reduce(total)
-        return total
+    def forward(_: Any, x: torch.Tensor) -> torch.Tensor:
+        return add_up(x)
 
     @staticmethod
-    def backward(_, d_y: torch.Tensor) -> torch.Tensor:
-        return AddUp.forward(_, d_y)
+    def backward(_: Any, d_y: torch.Tensor) -> torch.Tensor:
+        return add_up(d_y)
+
+
+def add_up_with_gradient(x: torch.Tensor) -> torch.Tensor:
+    """Return the sum of all processes' tensors, as a step that gradients pass through."""
+    y: torch.Tensor = AddUp.apply(x)  # type: ignore[no-untyped-call]
+    return y
+
+
+def add_up(x: torch.Tensor) -> torch.Tensor:
+    """Return the sum of all processes' tensors."""
+    total = x.clone(memory_format=torch.contiguous_format)
+    dist.all_reduce(total)
+    return total
 
 
 class WholeBatchNorm(nn.Module):
-    """PyTorch's BatchNorm in training, over the whole mini-batch, of which each process has a part.
-    (Its SyncBatchNorm needs GPUs.)
+    """PyTorch's BatchNorm in training, over the whole mini-batch that the processes share.
+
+    PyTorch's own SyncBatchNorm needs GPUs.
     """
 
     def __init__(self, norm: _BatchNorm):
@@ -127,12 +147,13 @@ class WholeBatchNorm(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         axes = [0, 2, 3][: x.ndim - 1]
         shape = [1, -1, 1, 1][: x.ndim]
-        n = AddUp.apply(x.new_tensor(x.numel() / x.shape[1]))
-        mean = AddUp.apply(x.sum(axes)) / n
+        n = add_up_with_gradient(x.new_tensor(x.numel() / x.shape[1]))
+        mean = add_up_with_gradient(x.sum(axes)) / n
         centred = x - mean.view(shape)
-        variance = AddUp.apply(centred.square().sum(axes)) / n
+        variance = add_up_with_gradient(centred.square().sum(axes)) / n
         with torch.no_grad():
             self.norm.running_mean.lerp_(mean, self.norm.momentum)
             self.norm.running_var.lerp_(variance * n / (n - 1), self.norm.momentum)
         scale = self.norm.weight / (variance + self.norm.eps).sqrt()
-        return centred * scale.view(shape) + self.norm.bias.view(shape)
+        y: torch.Tensor = centred * scale.view(shape) + self.norm.bias.view(shape)
+        return y
