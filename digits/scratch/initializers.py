@@ -1,30 +1,31 @@
-"""Initial weights: random, so that units differ, and of a spread that neither fades nor explodes
-from layer to layer.
+"""Initial weights: random, so that units differ, with a spread that layers neither shrink nor grow.
 
-A unit adds up fan_in products, so its variance is fan_in times that of W times the mean square of
-its inputs. For a convolution, fan_in counts the values of one kernel over all channels, and fan_out
-as many for each filter.
+A unit adds fan_in products, so its variance is fan_in times the variance of W times the mean square
+of its inputs. A kernel of a convolution has fan_in = size * size * channels values, and each input
+value reaches fan_out = size * size * filters outputs.
 """
 
 from math import prod, sqrt
 
 import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
 
 
-def he(shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
-    """Draw from a normal distribution of variance 2 / fan_in (He et al., 2015): relu halves the
-    mean square, the 2 restores it.
+def he(shape: tuple[int, ...], generator: Generator) -> NDArray[np.float32]:
+    """Draw W from a normal distribution of variance 2 / fan_in (He et al., 2015).
+
+    Relu halves the mean square of its inputs, and the factor 2 restores it.
     """
     return generator.normal(0, sqrt(2 / prod(shape[:-1])), shape).astype(np.float32)
 
 
-def xavier(shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
-    """Draw from a uniform distribution of variance 2 / (fan_in + fan_out) (Glorot and Bengio,
-    2010).
+def xavier(shape: tuple[int, ...], generator: Generator) -> NDArray[np.float32]:
+    """Draw W from a uniform distribution of variance 2 / (fan_in + fan_out).
 
-    1 / fan_in would keep the spread on the way forward, 1 / fan_out that of the gradients on the
-    way back: this lies between the two. The variance of a uniform distribution from -a to a is a^2
-    / 3.
+    1 / fan_in would keep the spread on the way forward, and 1 / fan_out that of the gradients on
+    the way back; this is between the two (Glorot and Bengio, 2010). A uniform distribution from -a
+    to a has the variance a^2 / 3.
     """
     fan_in, fan_out = prod(shape[:-1]), prod(shape[:-2]) * shape[-1]
     limit = sqrt(6 / (fan_in + fan_out))

@@ -1,31 +1,39 @@
-"""How parameters move: mini-batch descent, a step at a time, and SciPy's minimizers, which have the
-whole objective.
+"""How parameters move: one step per mini-batch (SGD, Adam), or SciPy's minimizers on all samples.
 
-All work on one flat vector of parameters and the gradient of the loss in it.
+All of them work on one flat vector of parameters and the gradient of the loss in it.
 """
 
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 from scipy.optimize import OptimizeResult, minimize
 
-Objective = Callable[[np.ndarray], tuple[float, np.ndarray]]
+from digits.scratch.layers import Array
+
+Objective = Callable[[Array], tuple[float, Array]]  # parameters to value and gradient
+Report = Callable[[Array], None]  # gets the parameters after each iteration
 
 
-class SGD:
-    """Gradient descent with momentum: v <- momentum v + gradient; parameters <- parameters -
-    learning_rate v.
+class Optimizer(Protocol):
+    """Takes one step at a time."""
 
-    With Nesterov's momentum (Sutskever et al., 2013) the step is gradient + momentum v: v as it
-    will be after this gradient's next turn.
+    def step(self, parameters: Array, gradient: Array, learning_rate: float) -> None:
+        """Move `parameters`, in place."""
+
+
+class SGD(Optimizer):
+    """Gradient descent with momentum: v <- momentum v + g; parameters <- parameters - rate v.
+
+    g is the gradient. Nesterov's momentum steps by g + momentum v instead, where v is the new one
+    (Sutskever et al., 2013).
     """
 
     def __init__(self, momentum: float = 0.0, nesterov: bool = False):
         self.momentum, self.nesterov = momentum, nesterov
-        self.velocity: np.ndarray | None = None
+        self.velocity: Array | None = None
 
-    def step(self, parameters: np.ndarray, gradient: np.ndarray, learning_rate: float) -> None:
-        """Move `parameters`, in place."""
+    def step(self, parameters: Array, gradient: Array, learning_rate: float) -> None:
         if not self.momentum:
             parameters -= learning_rate * gradient
             return
@@ -33,28 +41,25 @@ class SGD:
             self.velocity = np.zeros_like(parameters)
         self.velocity *= self.momentum
         self.velocity += gradient
-        parameters -= learning_rate * (
-            gradient + self.momentum * self.velocity if self.nesterov else self.velocity
-        )
+        ahead = gradient + self.momentum * self.velocity if self.nesterov else self.velocity
+        parameters -= learning_rate * ahead
 
 
-class Adam:
-    """Adam (Kingma and Ba, 2015): a step of the gradient's running mean over the root of its
-    running mean square.
+class Adam(Optimizer):
+    """Step by the gradient's running mean over its running root mean square (Kingma and Ba, 2015).
 
     m <- beta_1 m + (1 - beta_1) g; v <- beta_2 v + (1 - beta_2) g^2. Both start at 0, so after t
-    steps they are short by the factors 1 - beta^t, which are divided out: parameters <- parameters
-    - learning_rate m / (1 - beta_1^t) / (sqrt(v / (1 - beta_2^t)) + epsilon).
+    steps they are too small by the factor 1 - beta^t, and are divided by it: parameters <-
+    parameters - rate m / (1 - beta_1^t) / (sqrt(v / (1 - beta_2^t)) + epsilon).
     """
 
     def __init__(self, beta_1: float, beta_2: float, epsilon: float):
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
-        self.m: np.ndarray | float = 0.0
-        self.v: np.ndarray | float = 0.0
+        self.m: Array | float = 0.0
+        self.v: Array | float = 0.0
         self.t = 0
 
-    def step(self, parameters: np.ndarray, gradient: np.ndarray, learning_rate: float) -> None:
-        """Move `parameters`, in place."""
+    def step(self, parameters: Array, gradient: Array, learning_rate: float) -> None:
         self.t += 1
         self.m = self.beta_1 * self.m + (1 - self.beta_1) * gradient
         self.v = self.beta_2 * self.v + (1 - self.beta_2) * gradient**2
@@ -63,48 +68,25 @@ class Adam:
 
 
 def conjugate_gradient(
-    objective: Objective,
-    start: np.ndarray,
-    n_iterations: int,
-    callback: Callable[[np.ndarray], None],
+    objective: Objective, start: Array, n_iterations: int, report: Report
 ) -> OptimizeResult:
-    """Minimize by SciPy's nonlinear conjugate gradient (Polak and Ribiere), in float64; `callback`
-    gets the vector after each iteration.
+    """Minimize by SciPy's nonlinear conjugate gradient (Polak and Ribiere), in float64.
 
-    Each direction is the new downhill one plus a share of the last, so that steps do not undo each
-    other, and a line search says how far to go. `objective` returns value and gradient together:
-    they share the forward pass.
+    Each direction is the new downhill one plus a share of the last, so steps do not undo each
+    other. A line search finds the length of the step.
     """
-    return minimize(
-        objective,
-        start.astype(np.float64),
-        jac=True,
-        method="CG",
-        callback=callback,
-        options={"maxiter": n_iterations},
-    )
+    options = {"maxiter": n_iterations}
+    start = start.astype(np.float64)
+    return minimize(objective, start, method="CG", jac=True, callback=report, options=options)
 
 
-def l_bfgs(
-    objective: Objective,
-    start: np.ndarray,
-    n_iterations: int,
-    callback: Callable[[np.ndarray], None],
-) -> OptimizeResult:
-    """Minimize by SciPy's L-BFGS, in float64; `callback` gets the vector after each iteration.
+def l_bfgs(objective: Objective, start: Array, n_iterations: int, report: Report) -> OptimizeResult:
+    """Minimize by SciPy's L-BFGS, in float64.
 
-    From its last ten steps and the changes of the gradient along them it knows enough of the
-    curvature to go almost to the minimum of the fitted parabola: the first step length that it
-    tries is mostly good, where conjugate gradient tries two.
+    The last ten steps, and the changes of the gradient along them, show the curvature, and so how
+    far to go. The first step length is usually good; conjugate gradient usually tries two.
     """
-    # Once for each step length tried, with room to spare: maxfun would otherwise end long
-    # trainings.
+    # `maxfun` counts the step lengths tried: SciPy's own limit would end a long training early.
     options = {"maxiter": n_iterations, "maxfun": 20 * n_iterations}
-    return minimize(
-        objective,
-        start.astype(np.float64),
-        jac=True,
-        method="L-BFGS-B",
-        callback=callback,
-        options=options,
-    )
+    start = start.astype(np.float64)
+    return minimize(objective, start, method="L-BFGS-B", jac=True, callback=report, options=options)

@@ -42,7 +42,7 @@ def test_gradient_matches_central_differences(network, l2, generator):
         )
 
 
-def test_layers_see_what_happens_to_the_flat_vector(network):
+def test_layers_are_views_of_the_flat_vector(network):
     assert len(network.parameters) == 9 * 2 + 2 + 18 * 5 + 5 + 5 * 3 + 3
     network.parameters[:] = 0
     network.parameters[-3:] = [1, 2, 3]

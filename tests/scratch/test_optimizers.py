@@ -1,6 +1,4 @@
-"""Optimizers step by step against PyTorch's in float64, and the minimizer on a problem with a known
-answer.
-"""
+"""Optimizers against PyTorch's in float64, and minimizers on a problem with a known answer."""
 
 import numpy as np
 import pytest
@@ -60,5 +58,5 @@ def test_minimizer_finds_the_minimum_of_a_quadratic(minimizer, generator):
 @pytest.mark.parametrize("minimizer", [conjugate_gradient, l_bfgs])
 def test_minimizer_stops_after_the_iterations_asked_for(minimizer):
     path = []
-    minimizer(lambda x: ((x**4).sum(), 4 * x**3), np.ones(3), 2, lambda x: path.append(x))
+    minimizer(lambda x: ((x**4).sum(), 4 * x**3), np.ones(3), 2, path.append)
     assert len(path) == 2

@@ -1,1 +1,1 @@
-"""The engine made fast: the same numbers as the plain layers, several times as quickly."""
+"""The engine made fast: the same numbers. Read `conv_block`, `winograd`, then `workers`."""

@@ -4,22 +4,22 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_scratch_layers import backward
 
 from digits.scratch.fast.conv_block import ConvBlock, fuse
 from digits.scratch.layers import Conv, Dense, Flatten, Layer, MaxPool, Relu, Sigmoid
+from tests.support.layers import backward
 
 
 def run(layers: list[Layer], x: np.ndarray, d_y: np.ndarray | None = None):
     """Return y, d_x and the gradients of W and b of layers in a row, for d_y or for ones."""
     saved = []
     for layer in layers:
-        x, of_layer = layer.forward(x, None)
-        saved.append(of_layer)
+        x, saved_by_layer = layer.forward(x, None)
+        saved.append(saved_by_layer)
     d, gradients = np.ones_like(x) if d_y is None else d_y, {}
-    for layer, of_layer in zip(layers[::-1], saved[::-1], strict=True):
-        d, of_parameters = backward(layer, d, of_layer)
-        gradients |= of_parameters
+    for layer, saved_by_layer in zip(layers[::-1], saved[::-1], strict=True):
+        d, layer_gradients = backward(layer, d, saved_by_layer)
+        gradients |= layer_gradients
     return {"y": x, "d_x": d, **gradients}
 
 
@@ -53,9 +53,14 @@ def assert_block_is_plain(
 
 @settings(max_examples=60)
 @given(
-    n=st.integers(1, 19), rows=st.integers(1, 5), columns=st.integers(1, 5), channels=st.integers(1, 6), filters=st.integers(1, 5),
-    size=st.integers(1, 5), padding=st.sampled_from(["same", "valid"]),
-)  # fmt: skip
+    n=st.integers(1, 19),
+    rows=st.integers(1, 5),
+    columns=st.integers(1, 5),
+    channels=st.integers(1, 6),
+    filters=st.integers(1, 5),
+    size=st.integers(1, 5),
+    padding=st.sampled_from(["same", "valid"]),
+)
 def test_block_equals_plain_layers(n, rows, columns, channels, filters, size, padding):
     border = size - 1 if padding == "valid" else 0
     x = np.random.default_rng(0).normal(size=(n, 2 * rows + border, 2 * columns + border, channels))
@@ -69,8 +74,8 @@ def test_block_equals_plain_layers_in_float32(channels, size, generator):
 
 
 @pytest.mark.parametrize("channels", [1, 8])
-def test_of_equal_values_the_first_gets_the_gradient(channels, generator):
-    """On blank paper all four values of a window are equal, whatever the order of the sums."""
+def test_first_of_equal_values_gets_the_gradient(channels, generator):
+    """On a blank background all four values of a window are equal, in any order of the sums."""
     x = np.zeros((3, 6, 6, channels), np.float32)
     plain = with_parameters([Conv(1, "valid"), Relu(), MaxPool(2)], 3, channels, 4, np.float32)
     block = with_parameters([ConvBlock("valid")], 3, channels, 4, np.float32)
@@ -84,14 +89,14 @@ def test_of_equal_values_the_first_gets_the_gradient(channels, generator):
 def test_fuse_replaces_convolution_relu_and_pooling_in_either_order():
     arrays = [{"W": np.zeros((3, 3, 1, 2)), "b": np.zeros(2)}, {}, {}]
     for layers in ([Conv(1, "valid"), Relu(), MaxPool(2)], [Conv(1, "valid"), MaxPool(2), Relu()]):
-        (block, *rest), (of_block, *no_arrays) = fuse(
+        (block, *rest), (block_arrays, *other_arrays) = fuse(
             [*layers, Flatten(), Dense()], [*arrays, {}, {"W": 1}]
         )
         assert isinstance(block, ConvBlock)
         assert block.padding == "valid"
-        assert of_block is arrays[0]
+        assert block_arrays is arrays[0]
         assert [type(layer) for layer in rest] == [Flatten, Dense]
-        assert no_arrays == [{}, {"W": 1}]
+        assert other_arrays == [{}, {"W": 1}]
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,9 @@
-"""Winograd's transforms against their matrices and against a plain convolution, their gradients
-against the transposed matrices.
-"""
+"""Winograd's transforms against their matrices, and together against a plain convolution."""
 
 import numpy as np
 import pytest
 
-from digits.scratch import winograd
+from digits.scratch.fast import winograd
 from digits.scratch.layers import Conv
 
 # As in Lavin and Gray (2016), section 4.1, G in the module.

@@ -1,6 +1,4 @@
-"""Workers give the gradient of the whole batch, with the same bytes however many they are, and end
-when they should.
-"""
+"""Workers compute the whole batch's gradient, the same bytes in any number, and end in time."""
 
 import subprocess
 import sys
@@ -9,12 +7,12 @@ import time
 import numpy as np
 import psutil
 import pytest
-from conftest import ROOT
 
-from digits.scratch import workers as workers_module
+from digits.scratch.fast import workers as workers_module
 from digits.scratch.fast.workers import Workers
 from digits.scratch.layers import BatchNorm, Conv, Dense, Dropout, Flatten, Relu
 from digits.scratch.network import Network
+from tests.support.paths import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -91,7 +89,7 @@ def test_number_and_kind_of_workers_do_not_change_a_bit(data, n_workers, fork):
     )
 
 
-def test_a_batch_whose_samples_are_coupled_stays_whole(data):
+def test_batch_with_coupled_samples_stays_whole(data):
     x, labels = data
     arrays = [
         {"gamma": np.ones(1), "beta": np.zeros(1)},
@@ -103,6 +101,21 @@ def test_a_batch_whose_samples_are_coupled_stays_whole(data):
     assert workers.count_shards(50) == 1
     workers.loss_and_gradient()
     assert network.layers[0].mean == pytest.approx(0.1 * x.mean(), rel=1e-9)
+
+
+def test_each_shard_draws_its_own_dropout(data):
+    draws = []
+
+    class Spy(Dropout):
+        def forward(self, x, generator):
+            if generator:
+                draws.append(generator.random())
+            return super().forward(x, generator)
+
+    network = make_network()
+    network.layers[3] = Spy(0.5)
+    Workers(network, *data).loss_and_gradient(np.arange(8), seed=(0, 0))
+    assert len(set(draws)) == 4
 
 
 def test_shards_depend_on_the_size_of_the_batch_alone(data, monkeypatch):
@@ -120,7 +133,7 @@ def test_a_worker_that_dies_ends_the_training(victim, message):
     code = f"""
 import os
 import numpy as np
-from digits.scratch import workers
+from digits.scratch.fast import workers
 from digits.scratch.layers import Dense
 from digits.scratch.network import Network
 
@@ -153,12 +166,13 @@ def test_workers_of_a_killed_training_end_with_it(moment):
     code = f"""
 import time
 import numpy as np
-from digits.scratch import workers
+from digits.scratch.fast import workers
 from digits.scratch.layers import Dense
 from digits.scratch.network import Network
 
 workers.MIN_SHARD_MULTIPLICATIONS = 1
-trained = workers.Workers(Network([Dense()], [{{"W": np.ones((2, 2)), "b": np.ones(2)}}]), np.ones((8, 2)), np.ones(8, int), n_workers=3)
+network = Network([Dense()], [{{"W": np.ones((2, 2)), "b": np.ones(2)}}])
+trained = workers.Workers(network, np.ones((8, 2)), np.ones(8, int), n_workers=3)
 print("ready", flush=True)
 {moment}
 """
@@ -170,10 +184,10 @@ print("ready", flush=True)
         text=True,
     ) as process:
         assert process.stdout.readline() == "ready\n"
-        helpers = psutil.Process(process.pid).children()
+        workers = psutil.Process(process.pid).children()
         time.sleep(0.1)  # into the work
         process.kill()
-        _, printed = process.communicate(timeout=20)  # what the helpers, too, have open
-    assert len(helpers) == 2
-    assert psutil.wait_procs(helpers, timeout=20)[1] == []
+        _, printed = process.communicate(timeout=20)  # the workers have it open too
+    assert len(workers) == 2
+    assert psutil.wait_procs(workers, timeout=20)[1] == []
     assert printed == ""
