@@ -1,8 +1,8 @@
-"""Score one framework's models, as saved, on the test set.
+"""Evaluate: score one framework's models, as saved, on the test set.
 
-Reads params.yaml, models/<framework>/ and data/processed/test/; writes
-metrics/<framework>/<run>.json, and for each run in data/evaluation/<framework>/<run>/ its
-probabilities, predictions, labels, confusion matrix and accuracy per class as arrays.
+Reads params.yaml, models/<framework>/, data/processed/preprocessing.json and test/. Writes
+metrics/<framework>/<run>.json and, for each run, data/evaluation/<framework>/<run>/: probabilities,
+predictions, labels, confusion matrix and accuracy per class, as arrays.
 """
 
 import argparse
@@ -11,12 +11,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from digits.base.files import read_json, read_split, write_array, write_json
+from digits.base.files import read_split, write_array, write_json
+from digits.base.params import FRAMEWORKS, load_global, load_run_names
 from digits.errors import InputError, one_line_errors
-from digits.evaluation.metrics import accuracy_per_class, count_confusions, score
+from digits.evaluation.metrics import evaluation_arrays, score
 from digits.model.model_file import read_model
-from digits.preprocessing.apply import Preprocessing
-from digits.training.params import FRAMEWORKS, load_params
+from digits.preprocessing.apply import load_preprocessing
 
 PROCESSED = Path("data/processed")
 
@@ -25,46 +25,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Score one framework's models on the test set.")
     parser.add_argument("framework", choices=FRAMEWORKS)
     framework = parser.parse_args().framework
-    params = load_params()
+    runs, threads = load_run_names(framework), load_global("threads")
     images, labels = read_split(PROCESSED / "test")
-    preprocessing = Preprocessing(**read_json(PROCESSED / "preprocessing.json"))
-    backend = import_module(f"digits.backends.{framework}.network")
-    for run in tqdm(
-        params.runs(framework), desc=f"evaluate {framework}", unit="model", disable=None
-    ):
+    preprocessing = load_preprocessing(PROCESSED / "preprocessing.json")
+    predict = import_module(f"digits.backends.{framework}.network").predict
+    for run in tqdm(runs, desc=f"evaluate {framework}", unit="model", disable=None):
         path = Path("models") / framework / run / "model.safetensors"
         model = read_model(path)
         if model.description.preprocessing != preprocessing:
-            raise InputError(
-                f"{path}: was trained on data prepared otherwise than {PROCESSED}/test; run `dvc repro`"
-            )
-        architecture = model.description.architecture
-        probabilities = backend.predict(
-            architecture,
-            model.weights,
-            model.inputs_from_normalized(images),
-            threads=params.threads,
-        )
-        predictions = probabilities.argmax(axis=1)
-        confusions = count_confusions(predictions, labels, n_classes=len(preprocessing.class_names))
-        arrays = {
-            "probabilities": probabilities,
-            "predictions": predictions,
-            "labels": labels,
-            "confusion_matrix": confusions,
-            "accuracy_per_class": accuracy_per_class(confusions),
-        }
-        for name, array in arrays.items():
+            raise InputError(f"{path}: was trained on other data than {PROCESSED}; run `dvc repro`")
+        layers, inputs = model.description.architecture, model.inputs_from_normalized(images)
+        probabilities = predict(layers, model.weights, inputs, threads=threads)
+        metrics = {"dataset": preprocessing.dataset} | score(probabilities, labels, source=path)
+        metrics["parameters"] = model.count_parameters()
+        for name, array in evaluation_arrays(probabilities, labels).items():
             write_array(Path("data/evaluation") / framework / run / f"{name}.npy", array)
-        scores = {
-            "dataset": preprocessing.dataset,
-            **score(probabilities, labels),
-            "parameters": model.count_parameters(),
-        }
-        write_json(Path("metrics") / framework / f"{run}.json", scores)
-        print(
-            f"{framework}/{run}: {scores['errors']} errors in {scores['n_samples']}, accuracy {scores['accuracy']:.4f}"
-        )
+        write_json(Path("metrics") / framework / f"{run}.json", metrics)
+        counts = f"{metrics['errors']} errors in {metrics['n_samples']}"
+        print(f"{framework}/{run}: {counts}, accuracy {metrics['accuracy']:.4f}")
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""What was measured, as tables, figures and a page."""
+"""Visualize: what was measured, as tables, figures and a page."""

@@ -1,5 +1,6 @@
-"""Are two runs really different? McNemar's test on the same test images, corrected for the number
-of pairs.
+"""Are two runs really different? McNemar's test on the same test images.
+
+It is corrected for the number of pairs by Holm's method.
 """
 
 from itertools import combinations, islice
@@ -13,8 +14,7 @@ from statsmodels.stats.multitest import multipletests
 from digits.reporting.results import RunResult
 
 SIGNIFICANCE = 0.05
-# As many as have a name of one or two letters; their number may double with every two or three
-# runs.
+# All that have a name of one or two letters. Their number may double with every two or three runs.
 MAX_GROUPS = 702
 COLUMNS = [
     "first",
@@ -27,72 +27,75 @@ COLUMNS = [
     "agreement",
     "same_architecture",
 ]
+COUNTED_COLUMNS = [name for name in COLUMNS if name not in ("p_value", "p_holm", "different")]
 
 
 def compare_pairs(results: list[RunResult]) -> pd.DataFrame:
     """Return a row for each pair of runs, `first` before `second` as in `results`.
 
-    only_first_right and only_second_right count the images that one of the two classified right and
-    the other did not. Were the two equally good, such an image would fall to either side like a
-    fair coin: p_value is McNemar's exact test of that, binomial and two-sided (McNemar, 1947). With
-    many pairs some differ by chance; p_holm is corrected for it (Holm, 1979), and `different` says
-    that it is below 5 %. agreement is the share of all images to which the two gave the same
-    answer, right or wrong.
+    only_first_right and only_second_right count the images that only one of the two classified
+    right. If both runs were equally good, such an image would fall to either side like a fair coin.
+    p_value is McNemar's exact test of that, binomial and two-sided (McNemar, 1947). With many pairs
+    some differ by chance: p_holm is corrected for their number (Holm, 1979), and `different` says
+    whether it is below 5 %. agreement is the fraction of all images to which both runs gave the
+    same answer, right or wrong.
     """
-    rows = []
-    for first, second in combinations(results, 2):
-        both = int((first.is_right & second.is_right).sum())
-        only_first, only_second = (
-            int(first.is_right.sum()) - both,
-            int(second.is_right.sum()) - both,
-        )
-        agreement = float((first.predictions == second.predictions).mean())
-        rows.append(
-            (
-                first.name,
-                second.name,
-                only_first,
-                only_second,
-                agreement,
-                first.architecture == second.architecture,
-            )
-        )
-    table = pd.DataFrame(
-        rows, columns=[name for name in COLUMNS if name not in ("p_value", "p_holm", "different")]
-    )
+    rows = [count_differences(first, second) for first, second in combinations(results, 2)]
+    table = pd.DataFrame(rows, columns=COUNTED_COLUMNS)
     if rows:
-        fewer, n = (
-            table[["only_first_right", "only_second_right"]].min(axis=1),
-            table["only_first_right"] + table["only_second_right"],
-        )
-        table["p_value"] = np.minimum(2 * binom.cdf(fewer, n, 0.5), 1)
+        counts = table[["only_first_right", "only_second_right"]]
+        n = table["only_first_right"] + table["only_second_right"]
+        table["p_value"] = np.minimum(2 * binom.cdf(counts.min(axis=1), n, 0.5), 1)
         table["different"], table["p_holm"], *_ = multipletests(
             table["p_value"], SIGNIFICANCE, method="holm"
         )
     return table.reindex(columns=COLUMNS)
 
 
-def group_letters(names: list[str], pairs: pd.DataFrame) -> dict[str, str]:
-    """Return letters for each run, `names` being ordered from the best: two runs share one if they
-    do not differ significantly.
+def count_differences(
+    first: RunResult, second: RunResult
+) -> tuple[str, str, int, int, float, bool]:
+    """Return the values of `COUNTED_COLUMNS` for two runs."""
+    both_right = int((first.is_right & second.is_right).sum())
+    return (
+        first.name,
+        second.name,
+        int(first.is_right.sum()) - both_right,
+        int(second.is_right.sum()) - both_right,
+        float((first.predictions == second.predictions).mean()),
+        first.architecture == second.architecture,
+    )
 
-    A letter is a largest set of runs of which no two differ (Piepho, 2004): where neighbours are
-    alike but the ends are not, sets overlap, and a run has several letters. Where there are more
-    than 702 such sets, which many runs may come to, nobody gets a letter.
+
+def format_p_value(value: float) -> str:
+    """Return "p = 0.0012", to two decimals from 0.01 on, or "p < 0.0001"."""
+    if value < 0.0001:
+        return "p < 0.0001"
+    return f"p = {value:.4f}" if value < 0.01 else f"p = {value:.2f}"
+
+
+def group_letters(names: list[str], pairs: pd.DataFrame) -> dict[str, str]:
+    """Return the letters of each run's significance groups; `names` has the best run first.
+
+    Two runs share a letter exactly if they do not differ significantly. Each letter stands for a
+    largest set of runs without a significant difference (Piepho, 2004). The sets may overlap, so a
+    run may have several letters. With more than 702 sets, which many runs can cause, no run gets a
+    letter.
     """
-    alike = nx.Graph()
-    alike.add_nodes_from(names)
-    alike.add_edges_from(
+    not_different = nx.Graph()
+    not_different.add_nodes_from(names)
+    not_different.add_edges_from(
         pairs.loc[~pairs["different"].astype(bool), ["first", "second"]].itertuples(index=False)
     )
-    cliques = list(islice(nx.find_cliques(alike), MAX_GROUPS + 1))
+    cliques = list(islice(nx.find_cliques(not_different), MAX_GROUPS + 1))
     if len(cliques) > MAX_GROUPS:
         return dict.fromkeys(names, "see comparisons.csv")
     groups = sorted(sorted(names.index(name) for name in clique) for clique in cliques)
-    return {
-        name: " ".join(letter(number) for number, group in enumerate(groups) if place in group)
-        for place, name in enumerate(names)
-    }
+    letters: dict[str, list[str]] = {name: [] for name in names}
+    for number, group in enumerate(groups):
+        for place in group:
+            letters[names[place]].append(letter(number))
+    return {name: " ".join(of_run) for name, of_run in letters.items()}
 
 
 def letter(number: int) -> str:

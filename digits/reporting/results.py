@@ -1,18 +1,19 @@
-"""What was measured, read from the pipeline's files into one record a run.
+"""What was measured, read from the pipeline's files: one record a run.
 
-The runs are those of params.yaml: what a removed run left behind is not looked at.
+The caller says which runs there are. Files that a removed run left behind are not read.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 
 from digits.base.files import read_array, read_json
-from digits.training.params import FRAMEWORKS, Params
+from digits.errors import InputError
 
 TITLES = {
     "mnist": "MNIST",
@@ -22,15 +23,28 @@ TITLES = {
     "uci_digits": "UCI digits",
     "stand_in": "stand-in digits (not MNIST)",
 }
+MAX_RUNS = 50  # how many runs a figure has room for
+
+
+class NamedRun(Protocol):
+    """A run as params.yaml has it: "torch", "cnn", and the name of its architecture."""
+
+    @property
+    def framework(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def architecture(self) -> str: ...
 
 
 @dataclass(frozen=True, eq=False)
 class RunResult:
-    """One run: its metrics, its history by epoch and split, its times, and what it made of the test
-    set.
+    """One run: its metrics, its history by epoch and split, its times, and its test predictions.
 
-    What follows from the probabilities is worked out once: with many runs it is looked at thousands
-    of times.
+    probabilities is float32 (n_samples, n_classes) and labels int64 (n_samples,). What follows from
+    them is computed once: with many runs it is used thousands of times.
     """
 
     framework: str
@@ -46,52 +60,70 @@ class RunResult:
 
     @property
     def name(self) -> str:
+        """The framework and the run, as the tables and figures name them: "torch cnn"."""
         return f"{self.framework} {self.run}"
 
     @cached_property
     def predictions(self) -> np.ndarray:
-        """Classes, int64 (n,)."""
-        return self.probabilities.argmax(axis=1)
+        """Classes, int64 (n_samples,)."""
+        return np.asarray(self.probabilities.argmax(axis=1))
 
     @cached_property
     def confidence(self) -> np.ndarray:
-        """The probability of what was predicted, float32 (n,)."""
-        return self.probabilities.max(axis=1)
+        """The probability of the predicted class, float32 (n_samples,)."""
+        return np.asarray(self.probabilities.max(axis=1))
 
     @cached_property
     def is_right(self) -> np.ndarray:
-        """bool (n,)."""
-        return self.predictions == self.labels
+        """Whether each prediction is the label, bool (n_samples,)."""
+        return np.asarray(self.predictions == self.labels)
 
     @cached_property
     def confident_mistakes(self) -> np.ndarray:
-        """The sample numbers of what was misclassified, the most confident first, int64."""
+        """The sample numbers of the misclassified images, the most confident first, int64."""
         wrong = np.flatnonzero(~self.is_right)
         return wrong[np.argsort(-self.confidence[wrong], kind="stable")]
 
 
-def load_results(params: Params, root: Path = Path()) -> list[RunResult]:
-    """Return the record of every run of params.yaml; raise InputError where a file is missing."""
-    return [
-        load_result(params, framework, run, root)
-        for framework in FRAMEWORKS
-        for run in params.runs(framework)
-    ]
+def load_results(runs: Iterable[NamedRun], root: Path = Path()) -> list[RunResult]:
+    """Return the record of every run, in the order given; raise InputError if a file is missing."""
+    return [load_result(run.framework, run.name, run.architecture, root) for run in runs]
 
 
-def load_result(params: Params, framework: str, run: str, root: Path) -> RunResult:
-    def array(name: str) -> np.ndarray:
-        return read_array(root / "data/evaluation" / framework / run / f"{name}.npy")
-
+def load_result(framework: str, run: str, architecture: str, root: Path = Path()) -> RunResult:
+    """Return the record of one run; raise InputError if a file is missing."""
+    arrays = root / "data/evaluation" / framework / run
     return RunResult(
         framework,
         run,
-        params.recipe(framework, run).architecture,
-        read_json(root / "metrics" / framework / f"{run}.json"),
-        pd.read_csv(root / "models" / framework / run / "history.csv"),
-        read_json(root / "models/times" / framework / f"{run}.json"),
-        array("probabilities"),
-        array("labels"),
-        array("confusion_matrix"),
-        array("accuracy_per_class"),
+        architecture,
+        metrics=read_json(root / "metrics" / framework / f"{run}.json"),
+        history=read_history(root / "models" / framework / run / "history.csv"),
+        times=read_json(root / "models/times" / framework / f"{run}.json"),
+        probabilities=read_array(arrays / "probabilities.npy"),
+        labels=read_array(arrays / "labels.npy"),
+        confusion_matrix=read_array(arrays / "confusion_matrix.npy"),
+        accuracy_per_class=read_array(arrays / "accuracy_per_class.npy"),
     )
+
+
+def read_history(path: Path) -> pd.DataFrame:
+    """Return a training's history: epoch, split, loss, accuracy; raise InputError."""
+    try:
+        return pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read: {error}; run `dvc repro`") from None
+
+
+def most_accurate(results: list[RunResult]) -> list[RunResult]:
+    """Return the runs that are drawn one by one, in the order of `results`.
+
+    These are all runs or, if there are more than 50, those with the fewest errors.
+    """
+
+    # The order of `results_table`.
+    def rank(result: RunResult) -> tuple[int, str, str]:
+        return result.metrics["errors"], result.framework, result.run
+
+    best = sorted(results, key=rank)[:MAX_RUNS]
+    return [result for result in results if result in best]

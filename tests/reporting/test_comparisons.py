@@ -6,9 +6,9 @@ from math import comb
 import numpy as np
 import pandas as pd
 import pytest
-from test_tables import make_result
 
 from digits.reporting.comparisons import compare_pairs, group_letters, letter
+from tests.support.results import make_result
 
 
 def test_pair_is_mcnemars_exact_test():

@@ -1,44 +1,29 @@
 """The report holds all that it shows, and its numbers are those of the metrics."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
-import numpy as np
 import pytest
-from conftest import ROOT
-from test_figures import NAMES, make_model
-from test_tables import make_result
 
-from digits.reporting.comparisons import compare_pairs
-from digits.reporting.report import CAPTIONS, on_device, render_report
-from digits.reporting.tables import results_table
-from digits.training.params import load_params
+from digits.reporting.report import CAPTIONS, DATA_FILES, on_device, render_report
+from digits.training.run import load_run
+from tests.support.findings import make_findings
+from tests.support.paths import ROOT
 
 RUNS = [("torch", "cnn", 9), ("tf", "cnn", 11), ("scratch", "mlp", 6)]
 
 
-def render(tmp_path, runs=RUNS, images=None, recipes=None) -> str:
-    results = [make_result(*run) for run in runs]
-    pairs = compare_pairs(results)
+def render(tmp_path, runs=RUNS, **changes) -> str:
+    """Return the page of made-up runs; `changes` replace some of the findings."""
     picture = tmp_path / "a.png"
     picture.write_bytes(b"\x89PNG")
-    return render_report(
-        "MNIST, 12 test images",
-        results_table(results, pairs),
-        pairs,
-        results,
-        {result.name: make_model(["flatten", {"dense": {"units": 3}}]) for result in results},
-        recipes or {},
-        np.zeros((12, 28, 28), np.uint8) if images is None else images,
-        NAMES,
-        dict.fromkeys(CAPTIONS, picture),
-    )
+    findings = replace(make_findings(runs), **changes)
+    return render_report(findings, dict.fromkeys(CAPTIONS, picture))
 
 
 class Page(HTMLParser):
-    """What a page loads, and the text of each cell of its tables and of each card, by the order in
-    which they stand.
-    """
+    """What a page loads, and the texts of its table cells and of its cards, in their order."""
 
     def __init__(self, page: str):
         super().__init__()
@@ -128,6 +113,11 @@ def test_one_run_without_mistakes_makes_a_report(tmp_path):
     assert Page(text).cards == []
 
 
+def test_the_template_is_declared_for_the_fingerprint():
+    folder = ROOT / "digits/reporting"
+    assert {path.name for path in folder.iterdir() if path.suffix == ".jinja"} == set(DATA_FILES)
+
+
 def test_names_cannot_break_the_page(tmp_path):
     text = render(tmp_path, [("torch", "<script>alert(1)</script>", 9)])
     assert "<script>alert(1)" not in text
@@ -140,20 +130,18 @@ def test_a_gpu_is_named_beside_the_library(tmp_path):
 
 
 def test_parameters_versions_and_data_are_told(tmp_path):
-    params = load_params(ROOT / "params.yaml")
-    text = render(
-        tmp_path, recipes={"torch cnn": params.recipe("torch", "cnn").model_dump(exclude_none=True)}
-    )
+    recipe = load_run("torch", "cnn", ROOT / "params.yaml").recipe
+    text = render(tmp_path, recipes={"torch cnn": recipe.model_dump(exclude_none=True)})
     for expected in (
         "scratch 1.0; tf 1.0; torch 1.0",
         "2 cores (a processor), 2 threads, Python 3.11",
         "numpy 2.0, scratch-package 1.5, tf-package 1.5, torch-package 1.5",
         "validation splits 0a1b",
-        "784 pixels kept",
+        "300 pixels kept",
         "flatten, {dense: {units: 3}}",
     ):
         assert expected in text.replace("\n", " "), expected
-    assert f"learning_rate {params.recipe('torch', 'cnn').learning_rate}" in text
+    assert f"learning_rate {recipe.learning_rate}" in text
 
 
 @pytest.mark.parametrize("name", CAPTIONS)
