@@ -1,22 +1,24 @@
-"""torchvision's data sets, also where torchvision was built for another PyTorch.
+"""torchvision's data sets, which import even if torchvision was built for another PyTorch.
 
-The default package index has torchvision built for CUDA. Beside a CPU-only PyTorch its import stops
-at the missing operators torchvision::nms and torchvision::qnms, which no data set uses: declaring
-them is enough (seen with torch 2.13.0, torchvision 0.28.0).
+The default package index has a torchvision that was built for CUDA. Beside a CPU-only PyTorch its
+import stops at the missing operators torchvision::nms and torchvision::qnms. No data set uses them,
+so declaring them is enough (seen with torch 2.13.0, torchvision 0.28.0).
 """
 
 import torch
 
-DECLARATIONS = torch.library.Library("torchvision", "FRAGMENT")  # they last as long as this object
+# The declarations last as long as this object.
+DECLARATIONS = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
 try:
     import torchvision  # noqa: F401
 except RuntimeError as error:
     if "torchvision::nms does not exist" not in str(error):
         raise
     for name in ("nms", "qnms"):
-        DECLARATIONS.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        schema = f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+        DECLARATIONS.define(schema)  # type: ignore[no-untyped-call]
 
-from torchvision.datasets import EMNIST, KMNIST, MNIST, FashionMNIST
-from torchvision.datasets.utils import check_integrity, download_url
+from torchvision.datasets import EMNIST, KMNIST, MNIST, FashionMNIST  # noqa: E402
+from torchvision.datasets.utils import check_integrity, download_url  # noqa: E402
 
 __all__ = ["EMNIST", "KMNIST", "MNIST", "FashionMNIST", "check_integrity", "download_url"]
