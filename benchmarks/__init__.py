@@ -1,1 +1,1 @@
-"""Measurements of speed and memory, each written to a tracked file that the README shows."""
+"""Measurements of speed, memory and spread. Each writes benchmarks/results/<name>.json."""

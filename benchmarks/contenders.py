@@ -1,27 +1,29 @@
-"""Who races in benchmarks/engine.py: each a function that prepares a training and returns what
-takes one step of it.
+"""The contenders of benchmarks/engine.py: each function prepares a training and returns its steps.
 
 Every contender has the training split as one array in memory, the same initial weights and the same
-mini-batches, in float32, and takes whole steps: gather the mini-batch, forward, backward, update.
-Each runs in a process of its own.
+mini-batches, in float32. It takes whole steps: gather the mini-batch, forward, backward, update.
+Each runs in a process of its own, so frameworks are imported in the functions.
 """
 
 import os
 import sys
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+import digits.backends.torch  # noqa: F401 -- it sets GOMP_SPINCOUNT, before PyTorch is imported
 from digits.model.architecture import Architecture, Weights
 from digits.training.memory import keep_freed_memory
 from digits.training.params import ADAM, Recipe
 
+LEARNING_RATE = 1e-4
+
 
 class Task(NamedTuple):
-    """What to train, and on what."""
+    """What to train, and on what. The recipe has neither penalty nor augmentation."""
 
-    architecture: Architecture
+    layers: Architecture
     recipe: Recipe
     weights: Weights
     images: np.ndarray
@@ -36,65 +38,84 @@ def prepare_scratch(task: Task, threads: int) -> Steps:
     """The engine, as the pipeline runs it."""
     from threadpoolctl import threadpool_limits
 
-    from digits.backends.scratch import network as backend_scratch
+    from digits.backends.scratch.fit import build_optimizer
+    from digits.backends.scratch.network import build
     from digits.scratch.fast.workers import Workers
-    from digits.scratch.optimizers import SGD, Adam
 
     keep_freed_memory()
     threadpool_limits(1, user_api="blas")
-    network = backend_scratch.build(task.architecture, task.weights)
+    network = build(task.layers, task.weights)
     workers = Workers(network, task.images, task.labels, threads)
-    optimizer = Adam(*ADAM) if task.recipe.optimizer == "adam" else SGD(task.recipe.momentum or 0.0)
+    optimizer = build_optimizer(task.recipe)
 
     def steps(batches: np.ndarray) -> None:
         for samples in batches:
-            optimizer.step(network.parameters, workers.loss_and_gradient(samples).gradient, 1e-4)
+            gradient = workers.loss_and_gradient(samples).gradient
+            optimizer.step(network.parameters, gradient, LEARNING_RATE)
 
     return steps
 
 
-def prepare_torch(
-    task: Task, threads: int, memory_format: str = "contiguous_format", as_in_pipeline: bool = False
+def prepare_torch(task: Task, threads: int) -> Steps:
+    """PyTorch, with all that the pipeline does for it."""
+    import torch
+
+    from digits.backends.torch.fit import build_optimizer
+    from digits.backends.torch.network import as_tensor, build
+
+    keep_freed_memory()
+    torch.set_num_threads(threads)
+    network = build(task.layers, task.weights, task.images.shape[1:])
+    optimizer = build_optimizer(network, task.recipe)
+    return torch_steps(network, optimizer, as_tensor(task.images), task.labels)
+
+
+def prepare_torch_eager(
+    task: Task, threads: int, memory_format: str = "contiguous_format"
 ) -> Steps:
-    """PyTorch, eager: with its defaults, or in channels_last memory, or with all that the pipeline
-    does for it.
-    """
-    if as_in_pipeline:
-        keep_freed_memory()
+    """PyTorch as most people write it: its own optimizer, in a memory format of PyTorch."""
+    import torch
+
+    from digits.backends.torch.network import ChannelsLastFlatten, as_tensor, build
+
+    torch.set_num_threads(threads)
+    layout = getattr(torch, memory_format)
+    network = build(task.layers, task.weights, task.images.shape[1:])
+    network = network.to(memory_format=layout)  # type: ignore[call-overload]
+    if layout is torch.contiguous_format:
+        # In this format PyTorch's own Flatten takes no copy.
+        modules = []
+        for module in network:
+            is_ours = isinstance(module, ChannelsLastFlatten)
+            modules.append(torch.nn.Flatten() if is_ours else module)
+        network = torch.nn.Sequential(*modules)
+    x = as_tensor(task.images)
+    x = x.contiguous(memory_format=layout) if x.ndim == 4 else x
+    optimizer: torch.optim.Optimizer
+    if task.recipe.optimizer == "adam":
+        betas = (ADAM.beta_1, ADAM.beta_2)
+        optimizer = torch.optim.Adam(network.parameters(), betas=betas, eps=ADAM.epsilon)
+    else:
+        momentum = task.recipe.momentum or 0.0
+        optimizer = torch.optim.SGD(network.parameters(), momentum=momentum)
+    return torch_steps(network, optimizer, x, task.labels)
+
+
+def torch_steps(network: Any, optimizer: Any, x: Any, labels: np.ndarray) -> Steps:
+    """Return the loop that every program in PyTorch has."""
     import torch
     from torch.nn import functional
 
-    from digits.backends.torch import network as backend_torch
+    from digits.backends.torch.fit import set_learning_rate
 
-    torch.set_num_threads(threads)
-    network = backend_torch.build(task.architecture, task.weights, task.images.shape[1:])
-    x, y = backend_torch.as_tensor(task.images), torch.from_numpy(task.labels)
-    if as_in_pipeline:
-        optimizer = backend_torch.build_optimizer(network, task.recipe)
-    else:
-        layout = getattr(torch, memory_format)
-        network = network.to(memory_format=layout)  # type: ignore[call-overload]
-        if layout is torch.contiguous_format:  # flatten as PyTorch would: it is a view there, too
-            network = torch.nn.Sequential(
-                *(
-                    torch.nn.Flatten() if isinstance(m, backend_torch.ChannelsLastFlatten) else m
-                    for m in network
-                )
-            )
-        x = x.contiguous(memory_format=layout) if x.ndim == 4 else x
-        if task.recipe.optimizer == "adam":
-            optimizer = torch.optim.Adam(
-                network.parameters(), betas=(ADAM.beta_1, ADAM.beta_2), eps=ADAM.epsilon
-            )
-        else:
-            optimizer = torch.optim.SGD(network.parameters(), momentum=task.recipe.momentum or 0.0)
-    backend_torch.set_learning_rate(optimizer, 1e-4)
+    set_learning_rate(optimizer, LEARNING_RATE)
+    y = torch.from_numpy(labels)
 
     def steps(batches: np.ndarray) -> None:
         for samples in torch.from_numpy(batches):
             loss = functional.cross_entropy(network(x[samples]), y[samples])
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
 
     return steps
@@ -102,82 +123,42 @@ def prepare_torch(
 
 def prepare_keras(task: Task, threads: int) -> Steps:
     """Keras on TensorFlow, in the compiled loop in which the pipeline runs it."""
-    keep_freed_memory()
     import tensorflow as tf
 
-    from digits.backends.tf import network as backend_tf
+    from digits.backends.tf.fit import build_optimizer, compile_steps
+    from digits.backends.tf.network import build, use_threads
 
-    backend_tf.use_threads(threads)
-    network = backend_tf.build(task.architecture, task.images.shape[1:], seed=0)
+    keep_freed_memory()
+    use_threads(threads)
+    network = build(task.layers, task.images.shape[1:], seed=0)
     network.set_weights(list(task.weights.values()))
-    optimizer = backend_tf.build_optimizer(task.recipe)
+    optimizer = build_optimizer(task.recipe)
     optimizer.build(network.trainable_variables)
-    train_steps = backend_tf.compile_steps(network, optimizer, l2=0.0)
+    train_steps = compile_steps(network, optimizer, task.recipe)
     x, y = tf.constant(task.images), tf.constant(task.labels)
 
     def steps(batches: np.ndarray) -> None:
-        train_steps(x, y, tf.constant(batches), tf.fill([len(batches)], 1e-4), tf.constant(1.0))[
-            0
-        ].numpy()
+        rates = tf.fill([len(batches)], LEARNING_RATE)
+        loss, _ = train_steps(x, y, tf.constant(batches), rates, tf.constant(1.0))
+        loss.numpy()  # wait for the result
 
     return steps
 
 
 CONTENDERS: dict[str, Callable[[Task], Steps]] = {
     "scratch, 2 workers": lambda task: prepare_scratch(task, 2),
-    "torch eager, 2 threads": lambda task: prepare_torch(task, 2),
-    "torch channels_last, 2 threads": lambda task: prepare_torch(task, 2, "channels_last"),
-    "torch as in the pipeline, 2 threads": lambda task: prepare_torch(task, 2, as_in_pipeline=True),
+    "torch eager, 2 threads": lambda task: prepare_torch_eager(task, 2),
+    "torch channels_last, 2 threads": lambda task: prepare_torch_eager(task, 2, "channels_last"),
+    "torch as in the pipeline, 2 threads": lambda task: prepare_torch(task, 2),
     "keras as in the pipeline, 2 threads": lambda task: prepare_keras(task, 2),
     "scratch, 1 worker": lambda task: prepare_scratch(task, 1),
-    "torch eager, 1 thread": lambda task: prepare_torch(task, 1),
-    "torch channels_last, 1 thread": lambda task: prepare_torch(task, 1, "channels_last"),
+    "torch eager, 1 thread": lambda task: prepare_torch_eager(task, 1),
+    "torch channels_last, 1 thread": lambda task: prepare_torch_eager(task, 1, "channels_last"),
 }
 
 
-def plain_objective(
-    x: np.ndarray, labels: np.ndarray, n_hidden: int, n_classes: int, l2: float, prepared: bool
-) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
-    """A sigmoid network's loss and gradient as they are usually written for SciPy.
-
-    That is: in float64, all samples at once, BLAS's own threads; a column of ones for the bias and
-    one-hot labels, made at each call. With `prepared` these two are made once, as a careful author
-    would.
-    """
-    n, n_in = x.shape
-    x = x.astype(np.float64)
-    split = (n_in + 1) * n_hidden
-
-    def constants() -> tuple[np.ndarray, np.ndarray]:
-        return np.hstack([x, np.ones((n, 1))]), np.eye(n_classes)[labels]
-
-    made_once = constants() if prepared else None
-
-    def objective(parameters: np.ndarray) -> tuple[float, np.ndarray]:
-        W1, W2 = (
-            parameters[:split].reshape(n_in + 1, n_hidden),
-            parameters[split:].reshape(n_hidden + 1, n_classes),
-        )
-        with_ones, one_hot = made_once or constants()
-        hidden = np.hstack([1 / (1 + np.exp(-(with_ones @ W1))), np.ones((n, 1))])
-        logits = hidden @ W2
-        exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-        probabilities = exponentials / exponentials.sum(axis=1, keepdims=True)
-        loss = -np.log((probabilities * one_hot).sum(axis=1)).mean() + l2 / 2 * (
-            (W1[:-1] ** 2).sum() + (W2[:-1] ** 2).sum()
-        )
-        d_logits = (probabilities - one_hot) / n
-        d_hidden = (d_logits @ W2.T * hidden * (1 - hidden))[:, :-1]
-        d_W1, d_W2 = with_ones.T @ d_hidden, hidden.T @ d_logits
-        d_W1[:-1] += l2 * W1[:-1]
-        d_W2[:-1] += l2 * W2[:-1]
-        return loss, np.concatenate([d_W1.ravel(), d_W2.ravel()])
-
-    return objective
-
-
-def machine_is_two_core() -> bool:
-    """Return whether there are the two cores that the contenders are set to."""
-    return (
-        len(os.sched_getaffinity(0)) >= 2 if sys.platform == "linux" else (os.cpu_count() or 1) >= 2
-    )
+def has_two_cores() -> bool:
+    """Return whether this process has the two cores that the contenders are set to."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0)) >= 2
+    return (os.cpu_count() or 1) >= 2

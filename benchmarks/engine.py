@@ -1,13 +1,14 @@
-"""Race the engine written from scratch against PyTorch and Keras, in one run, on the training split
-that the pipeline made.
+"""Race the engine written from scratch against PyTorch and Keras.
 
     python -m benchmarks.engine
 
-Every contender trains in a process of its own; they take turns, a round each, so that a busy
-neighbour slows all of them alike. Only ratios within one run mean anything. Writes
-benchmarks/results/engine.json: for each architecture and contender the median and the range of its
-training images per second and its peak memory, and for conjugate gradient the seconds to the same
-value of the objective.
+All contenders train on the training split that the pipeline made, each in a process of its own.
+They take turns, a round each, so that a busy neighbour slows all of them alike. Only ratios within
+one run mean anything.
+
+Writes benchmarks/results/engine.json: the median and the range of the training images per second
+and the peak memory, for each architecture and contender; for the minimizers, the seconds to the
+same value of the objective.
 """
 
 import argparse
@@ -16,23 +17,27 @@ import multiprocessing
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from statistics import median
+from typing import Any
 
 import numpy as np
 
-from benchmarks.contenders import CONTENDERS, Task, machine_is_two_core, plain_objective
-from digits.base.files import read_json, read_split, write_json
+from benchmarks.contenders import CONTENDERS, Task, has_two_cores
+from benchmarks.minimizers import MINIMIZERS, OBJECTIVE, prepare_minimizer
+from benchmarks.rounds import summarize
+from digits.base.files import write_json
 from digits.errors import InputError, one_line_errors
 from digits.model.architecture import count_multiplications
 from digits.preprocessing.apply import network_inputs
 from digits.training.initial_weights import initial_weights
+from digits.training.loop import load_data
 from digits.training.memory import peak_memory_bytes
-from digits.training.params import IMAGE_SHAPE, load_params
 from digits.training.provenance import describe_machine
+from digits.training.run import IMAGE_SHAPE, load_run
 
 RESULT = Path("benchmarks/results/engine.json")
-PROCESSED = Path("data/processed")
+# The runs whose architectures are raced.
 RUNS = {
     "cnn": ("scratch", "cnn"),
     "cnn_5x5": ("torch", "cnn_5x5"),
@@ -42,102 +47,98 @@ BATCH_SIZE = 64
 IMAGES_A_ROUND = {"cnn": 6_400, "cnn_5x5": 6_400, "mlp_128_64": 64_000}
 ROUNDS = 5
 MINIMIZER_ROUNDS = 3
-OBJECTIVE = 0.15  # nats: where the minimizers are timed to
-# SciPy's method for each, and whose objective it minimizes.
-MINIMIZERS = {
-    "scratch, conjugate gradient": ("CG", "scratch"),
-    "plain float64, conjugate gradient": ("CG", "plain"),
-    "plain float64 with its constants made once, conjugate gradient": ("CG", "plain, prepared"),
-    "scratch, L-BFGS": ("L-BFGS-B", "scratch"),
-}
+GEMM_SIDE, GEMM_PRODUCTS = 2048, 10
+
+Round = Callable[[], float]  # works for a while and returns its number
+Row = dict[str, float]  # a contender's median, low and high, and its peak_memory_bytes
 
 
 def main() -> None:
+    """Run the whole race; with --contender, be one of the contenders' processes."""
     parser = argparse.ArgumentParser(description="Race the engine against PyTorch and Keras.")
-    parser.add_argument(
-        "--contender", choices=[*CONTENDERS, "gemm", *MINIMIZERS], help=argparse.SUPPRESS
-    )
+    contenders = [*CONTENDERS, "gemm", *MINIMIZERS]
+    parser.add_argument("--contender", choices=contenders, help=argparse.SUPPRESS)
     parser.add_argument("--architecture", choices=list(RUNS), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.contender:
-        serve(
-            prepare(arguments.contender, arguments.architecture),
-            forks=arguments.contender.startswith("scratch"),
-        )
+        forks = arguments.contender.startswith("scratch")
+        serve(prepare(arguments.contender, arguments.architecture), forks)
         return
-    if not machine_is_two_core():
-        raise InputError("the contenders are set to two cores; this process has one")
-    # What the machine can do, whoever else was busy.
+    if not has_two_cores():
+        raise InputError("this process has one core; expected two, which the contenders are set to")
+    result = measure()
+    write_json(RESULT, result)
+    report(result)
+
+
+def measure() -> dict[str, Any]:
+    """Return the result of the whole race, as JSON has it."""
+    # The highest round, not the median: it is what the machine can do while nothing else runs.
     gemm = race(["gemm"], None, rounds=5)["gemm"]["high"]
-    result = {
-        "gemm_gflops": round(gemm, 1),
-        "batch_size": BATCH_SIZE,
-        "rounds": ROUNDS,
-        **describe_machine(),
-        "training": {},
-    }
+    training = {}
     for architecture in RUNS:
         rows = race(list(CONTENDERS), architecture, ROUNDS)
         flops = training_flops(architecture)
         for row in rows.values():
             row["share_of_gemm"] = round(row["median"] * flops / (gemm * 1e9), 3)
-        result["training"][architecture] = rows
-    result |= {"objective": OBJECTIVE, "minimizer_rounds": MINIMIZER_ROUNDS}
-    result["minimizers"] = race(list(MINIMIZERS), None, MINIMIZER_ROUNDS)
-    write_json(RESULT, result)
-    report(result)
-
-
-def race(names: list[str], architecture: str | None, rounds: int) -> dict[str, dict]:
-    """Run the contenders in turn, `rounds` times, and return each one's median, lowest and highest
-    number and its peak memory.
-    """
-    command = [sys.executable, "-m", "benchmarks.engine"] + (
-        ["--architecture", architecture] if architecture else []
-    )
-    processes = {}
-    for name in names:  # one after another, so that their starts do not overlap with a round
-        processes[name] = subprocess.Popen(
-            [*command, "--contender", name],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        ask(processes[name], "warm up")
-    numbers: dict[str, list[float]] = {name: [] for name in names}
-    for number in range(rounds):
-        for name, process in processes.items():
-            numbers[name].append(ask(process, "round"))
-        print(f"{architecture or names[0]}: round {number + 1} of {rounds}", file=sys.stderr)
-    peaks = {name: ask(process, "peak") for name, process in processes.items()}
-    for process in processes.values():
-        process.communicate()
+        training[architecture] = rows
     return {
-        name: {
-            "median": round(median(found), 3),
-            "low": round(min(found), 3),
-            "high": round(max(found), 3),
-            "peak_memory_bytes": int(peaks[name]),
-        }
-        for name, found in numbers.items()
+        "gemm_gflops": round(gemm, 1),
+        "batch_size": BATCH_SIZE,
+        "rounds": ROUNDS,
+        **describe_machine(),
+        "training": training,
+        "objective": OBJECTIVE,
+        "minimizer_rounds": MINIMIZER_ROUNDS,
+        "minimizers": race(list(MINIMIZERS), None, MINIMIZER_ROUNDS),
     }
 
 
-def ask(process: subprocess.Popen, order: str) -> float:
+def race(names: Sequence[str], architecture: str | None, rounds: int) -> dict[str, Row]:
+    """Run the contenders in turn, `rounds` times; return each one's summary and peak memory."""
+    # Started one after another: no start overlaps with a round.
+    processes = {name: start(name, architecture) for name in names}
+    numbers: dict[str, list[float]] = {name: [] for name in names}
+    for number in range(rounds):
+        for name, process in processes.items():
+            numbers[name].append(order(process, "round"))
+        print(f"{architecture or names[0]}: round {number + 1} of {rounds}", file=sys.stderr)
+    rows = {}
+    for name, process in processes.items():
+        peak = int(order(process, "peak"))
+        process.communicate()
+        rows[name] = {**summarize(numbers[name]), "peak_memory_bytes": peak}
+    return rows
+
+
+def start(name: str, architecture: str | None) -> subprocess.Popen[str]:
+    """Start a contender's process and let it warm up."""
+    command = [sys.executable, "-m", "benchmarks.engine", "--contender", name]
+    if architecture:
+        command += ["--architecture", architecture]
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
+    order(process, "warm up")
+    return process
+
+
+def order(process: subprocess.Popen[str], text: str) -> float:
     """Give an order to a contender's process and return its answer."""
-    assert process.stdin and process.stdout
-    process.stdin.write(order + "\n")
+    assert process.stdin
+    assert process.stdout
+    process.stdin.write(text + "\n")
     process.stdin.flush()
     answer = process.stdout.readline()
     if not answer:
-        raise InputError(f"a contender ended: {' '.join(map(str, process.args))}")  # type: ignore[arg-type]
-    return json.loads(answer)
+        raise InputError(f"a contender's process ended: {process.args!r}")
+    number: float = json.loads(answer)
+    return number
 
 
-def serve(run_round, forks: bool) -> None:
-    """Answer orders from standard input: take part in a round, or tell the peak memory."""
+def serve(run_round: Round, forks: bool) -> None:
+    """Answer orders from standard input: "peak" with the peak memory, any other with a round."""
     for line in sys.stdin:
-        if line.strip() == "peak":  # the last order: only ended workers are counted
+        if line.strip() == "peak":  # The last order: only ended workers are counted.
             for worker in multiprocessing.active_children():
                 worker.terminate()
                 worker.join()
@@ -146,29 +147,29 @@ def serve(run_round, forks: bool) -> None:
             print(json.dumps(run_round()), flush=True)
 
 
-def prepare(contender: str, architecture: str | None):
-    """Return a contender's round: a function that works for a while and returns its number."""
+def prepare(contender: str, architecture: str | None) -> Round:
+    """Return a contender's round."""
     if contender == "gemm":
         return measure_gemm
     if contender in MINIMIZERS:
-        return prepare_minimizer(*MINIMIZERS[contender])
+        return prepare_minimizer(contender)
     assert architecture
-    params = load_params()
-    recipe = params.recipe(*RUNS[architecture])
-    images, labels = read_split(PROCESSED / "train")
-    layers = params.architectures[architecture]
-    weights = initial_weights(layers, IMAGE_SHAPE, recipe.initializer, params.seed)
-    steps = CONTENDERS[contender](
-        Task(layers, recipe, weights, network_inputs(images, None), labels)
-    )
-    generator = np.random.default_rng(0)
+    return prepare_training(contender, architecture)
+
+
+def prepare_training(contender: str, architecture: str) -> Round:
+    """Return a round of training: it returns the training images per second."""
+    run, data = load_run(*RUNS[architecture]), load_data()
+    images, labels = network_inputs(data.train[0], None), data.train[1]
+    weights = initial_weights(run.layers, IMAGE_SHAPE, run.recipe.initializer, run.seed)
+    recipe = run.recipe.model_copy(update={"l2": 0.0})
+    steps = CONTENDERS[contender](Task(run.layers, recipe, weights, images, labels))
+    generator, n = np.random.default_rng(0), IMAGES_A_ROUND[architecture]
 
     def run_round() -> float:
-        """Train on IMAGES_A_ROUND images and return how many a second."""
-        n = IMAGES_A_ROUND[architecture]
-        batches = np.concatenate(
-            [generator.permutation(len(labels)) for _ in range(-(-n // len(labels)))]
-        )[:n].reshape(-1, BATCH_SIZE)
+        n_epochs = -(-n // len(labels))
+        samples = np.concatenate([generator.permutation(len(labels)) for _ in range(n_epochs)])
+        batches = samples[:n].reshape(-1, BATCH_SIZE)
         started = time.perf_counter()
         steps(batches)
         return n / (time.perf_counter() - started)
@@ -176,92 +177,42 @@ def prepare(contender: str, architecture: str | None):
     return run_round
 
 
-def prepare_minimizer(method: str, whose: str):
-    """Return a round of one of SciPy's minimizers on the sigmoid network: the seconds to OBJECTIVE."""
-    from scipy.optimize import minimize
-    from threadpoolctl import threadpool_limits
-
-    from digits.backends.scratch import network as backend_scratch
-    from digits.scratch.fast.workers import Workers
-    from digits.training.memory import keep_freed_memory
-
-    params = load_params()
-    recipe = params.recipe("scratch", "mlp_sigmoid")
-    images, labels = read_split(PROCESSED / "train")
-    x = network_inputs(images, read_json(PROCESSED / "preprocessing.json")["kept_pixels"])
-    layers = params.architectures["mlp_sigmoid"]
-    weights = initial_weights(layers, x.shape[1:], recipe.initializer, params.seed)
-    network = backend_scratch.build(layers, weights)
-    start = network.parameters.astype(np.float64)
-    if whose != "scratch":
-        n_hidden, n_classes = weights["2_dense.W"].shape
-        objective = plain_objective(
-            x, labels, n_hidden, n_classes, recipe.l2, prepared=whose == "plain, prepared"
-        )
-    else:
-        keep_freed_memory()
-        threadpool_limits(1, user_api="blas")
-        workers = Workers(network, x, labels, params.threads)
-
-        def objective(parameters: np.ndarray) -> tuple[float, np.ndarray]:
-            network.parameters[:] = parameters
-            result = workers.loss_and_gradient(l2=recipe.l2)
-            return result.loss + network.penalty(recipe.l2), result.gradient.astype(np.float64)
-
-    def stop_at(intermediate_result) -> None:
-        if intermediate_result.fun <= OBJECTIVE:
-            raise StopIteration
-
-    def run_round() -> float:
-        started = time.perf_counter()
-        minimize(
-            objective, start, jac=True, method=method, callback=stop_at, options={"maxiter": 500}
-        )
-        return time.perf_counter() - started
-
-    return run_round
-
-
 def measure_gemm() -> float:
-    """Return this machine's speed at a large float32 matrix product, NumPy's own threads, in
-    GFLOP/s.
+    """Return this machine's speed at large float32 matrix products, in GFLOP/s.
+
+    NumPy uses its own threads.
     """
-    n = 2048
-    a = np.random.default_rng(0).random((n, n), dtype=np.float32)
+    a = np.random.default_rng(0).random((GEMM_SIDE, GEMM_SIDE), dtype=np.float32)
     started = time.perf_counter()
-    for _ in range(10):
+    for _ in range(GEMM_PRODUCTS):
         a @ a
-    return 10 * 2 * n**3 / (time.perf_counter() - started) / 1e9
+    return GEMM_PRODUCTS * 2 * GEMM_SIDE**3 / (time.perf_counter() - started) / 1e9
 
 
 def training_flops(architecture: str) -> int:
-    """Return the operations of plain training on one image: forward, and twice as much back, but
-    for the first layer's input.
+    """Return the operations of plain training on one image.
+
+    The way back takes twice those of the way forward. The first layer's input needs no gradient.
     """
-    by_layer = count_multiplications(load_params().architectures[architecture], IMAGE_SHAPE)
+    by_layer = count_multiplications(load_run(*RUNS[architecture]).layers, IMAGE_SHAPE)
     return 2 * (3 * sum(by_layer) - by_layer[0])
 
 
-def report(result: dict) -> None:
-    """Print the table, and last for each architecture its name, `ratio`, and scratch over torch
-    eager.
-    """
+def report(result: dict[str, Any]) -> None:
+    """Print the tables. Each architecture ends with its ratio, scratch over torch eager."""
     for architecture, rows in result["training"].items():
         for name, row in rows.items():
-            megabytes = row["peak_memory_bytes"] / 2**20
-            numbers = f"{row['median']:10,.0f} images/s ({row['low']:,.0f} to {row['high']:,.0f})  {megabytes:6,.0f} MiB"
-            print(f"{architecture:12}{name:38}{numbers}  {row['share_of_gemm']:.0%} of SGEMM")
-        print(f"{architecture} ratio {ratio(rows):.2f}")
+            speed = f"{row['median']:10,.0f} images/s ({row['low']:,.0f} to {row['high']:,.0f})"
+            memory = f"{row['peak_memory_bytes'] / 2**20:6,.0f} MiB"
+            share = f"{row['share_of_gemm']:.0%} of SGEMM"
+            print(f"{architecture:12}{name:38}{speed}  {memory}  {share}")
+        ours, theirs = rows["scratch, 2 workers"], rows["torch eager, 2 threads"]
+        print(f"{architecture} ratio {ours['median'] / theirs['median']:.2f}")
     rows = result["minimizers"]
     for name, row in rows.items():
         print(f"{name:65}{row['median']:10.1f} s ({row['low']:.1f} to {row['high']:.1f})")
-    print(
-        f"conjugate_gradient ratio {rows['plain float64, conjugate gradient']['median'] / rows['scratch, conjugate gradient']['median']:.2f}"
-    )
-
-
-def ratio(rows: dict[str, dict]) -> float:
-    return rows["scratch, 2 workers"]["median"] / rows["torch eager, 2 threads"]["median"]
+    ours, theirs = rows["scratch, conjugate gradient"], rows["plain float64, conjugate gradient"]
+    print(f"conjugate_gradient ratio {theirs['median'] / ours['median']:.2f}")
 
 
 if __name__ == "__main__":

@@ -1,48 +1,50 @@
-"""Race to 99 %: the fast runs of params.yaml against two published recipes, in one run, each timed
-to the end of the first epoch after which it has 99.0 % of MNIST's test images right.
+"""Race to 99 %: the fast runs of params.yaml against two published recipes.
 
     python -m benchmarks.race
 
-Each trains in a process of its own, and they take turns, a seed each; seconds are those of training
-alone, without imports, without scoring. The published recipes train on all 60,000 images or, with
-Keras, on 54,000 of them, ours on the pipeline's training split. Only ratios within one run mean
+Each contender is timed to the end of the first epoch after which 99.0 % of MNIST's test images are
+right. Each trains in a process of its own, and they take turns, a seed each. Seconds are those of
+training alone, without imports and scoring. The published recipes train on all 60,000 images, with
+Keras on 54,000; ours train on the pipeline's training split. Only ratios within one run mean
 anything. Writes benchmarks/results/race.json.
 """
 
 import argparse
 import json
-import subprocess
-import sys
-from collections.abc import Iterator
-from importlib import import_module
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
-from statistics import mean, median
+from statistics import mean
+from typing import Any
 
-from benchmarks.augmentation import Ends
-from benchmarks.originals import train_keras_example, train_pytorch_example
+from benchmarks.epoch_clock import EpochClock
+from benchmarks.published_recipes import Epochs, train_keras_example, train_pytorch_example
+from benchmarks.rounds import measure_apart, summarize
 from digits.base.files import read_json, read_split, write_json
+from digits.base.params import FRAMEWORKS, load_global
 from digits.errors import InputError, one_line_errors
-from digits.preprocessing.apply import Preprocessing
-from digits.training.loop import train
+from digits.training.backend import load_backend
+from digits.training.loop import PROCESSED, load_data, train
 from digits.training.memory import keep_freed_memory
-from digits.training.params import load_params
 from digits.training.provenance import describe_machine
+from digits.training.run import load_run
 
 RESULT = Path("benchmarks/results/race.json")
-RAW, PROCESSED = Path("data/raw"), Path("data/processed")
+RAW = Path("data/raw")
 TARGET = 0.99
 ROUNDS = 5
-OURS = ("torch", "tf", "scratch")
-ORIGINALS = {
+PUBLISHED = {
     "pytorch/examples mnist": train_pytorch_example,
     "keras mnist_convnet": train_keras_example,
 }
-ORIGINALS_ROUNDS = 3  # of minutes each
+PUBLISHED_ROUNDS = 3  # of minutes each
+CONTENDERS = (*FRAMEWORKS, *PUBLISHED)
 
 
 def main() -> None:
+    """Run the whole race; with --contender, be one of the contenders' processes."""
     parser = argparse.ArgumentParser(description="Race to 99 % of MNIST's test set.")
-    parser.add_argument("--contender", choices=[*OURS, *ORIGINALS], help=argparse.SUPPRESS)
+    parser.add_argument("--contender", choices=CONTENDERS, help=argparse.SUPPRESS)
     parser.add_argument("--seed", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if read_json(RAW / "dataset.json")["dataset"] != "mnist":
@@ -50,51 +52,40 @@ def main() -> None:
             f"{RAW}: is not MNIST; set download.dataset to mnist and run `dvc repro preprocess`"
         )
     if arguments.contender:
-        epochs = train_ours if arguments.contender in OURS else train_original
+        epochs = train_fast if arguments.contender in FRAMEWORKS else train_published
         print(json.dumps(race_to_target(epochs(arguments.contender, arguments.seed))))
         return
-    found: dict[str, list[dict]] = {name: [] for name in (*OURS, *ORIGINALS)}
+    results = run_rounds()
+    recipes = {name: load_run(name, "fast").recipe.model_dump() for name in FRAMEWORKS}
+    race = {
+        "target": TARGET,
+        "rows": {name: summarize_race(found) for name, found in results.items()},
+        "recipes": recipes,
+        **describe_machine(),
+        "threads": load_global("threads"),
+    }
+    write_json(RESULT, race)
+
+
+def run_rounds() -> dict[str, list[dict[str, Any]]]:
+    """Return each contender's result of each round. The number of a round is its seed."""
+    results: dict[str, list[dict[str, Any]]] = {name: [] for name in CONTENDERS}
     for number in range(ROUNDS):
-        for name, results in found.items():
-            if name in OURS or number < ORIGINALS_ROUNDS:
-                results.append(run(name, seed=number))
-                print(
-                    f"round {number + 1}: {name} {results[-1]['seconds']} s, epoch {results[-1]['epochs']}, {results[-1]['accuracy']:.4f}"
-                )
-    rows = {name: summarize(results) for name, results in found.items()}
-    params = load_params()
-    recipes = {framework: params.recipe(framework, "fast").model_dump() for framework in OURS}
-    write_json(
-        RESULT,
-        {
-            "target": TARGET,
-            "rows": rows,
-            "recipes": recipes,
-            **describe_machine(),
-            "threads": params.threads,
-        },
-    )
+        for name, found in results.items():
+            if name in PUBLISHED and number >= PUBLISHED_ROUNDS:
+                continue
+            arguments = ("--contender", name, "--seed", str(number))
+            result = measure_apart("benchmarks.race", *arguments)
+            found.append(result)
+            measures = f"epoch {result['epochs']}, {result['accuracy']:.4f}"
+            print(f"round {number + 1}: {name} {result['seconds']} s, {measures}", flush=True)
+    return results
 
 
-def run(contender: str, seed: int) -> dict:
-    command = [
-        sys.executable,
-        "-m",
-        "benchmarks.race",
-        "--contender",
-        contender,
-        "--seed",
-        str(seed),
-    ]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
-    if done.returncode:
-        raise InputError(f"{contender} exited {done.returncode}")
-    return json.loads(done.stdout.splitlines()[-1])
+def race_to_target(epochs: Iterable[tuple[float, float]]) -> dict[str, Any]:
+    """Return the seconds and the epochs until TARGET, and the accuracy there.
 
-
-def race_to_target(epochs: Iterator[tuple[float, float]]) -> dict:
-    """Return the seconds and the epochs until TARGET, or of all epochs where it is not reached, and
-    the accuracy there.
+    If TARGET is not reached, they are those of all epochs.
     """
     seconds, accuracies = [], []
     for epoch_seconds, accuracy in epochs:
@@ -110,40 +101,33 @@ def race_to_target(epochs: Iterator[tuple[float, float]]) -> dict:
     }
 
 
-def train_ours(framework: str, seed: int) -> Iterator[tuple[float, float]]:
-    """Train the framework's run `fast` as its stage does, but for the test split in the place of
-    validation: it decides nothing.
+def train_fast(framework: str, seed: int) -> Epochs:
+    """Train the framework's run `fast` as its stage does, but score the test split.
+
+    The test split takes the place of the validation split, which decides nothing.
     """
     keep_freed_memory()
-    params = load_params().model_copy(update={"seed": seed})
-    preprocessing = Preprocessing(**read_json(PROCESSED / "preprocessing.json"))
-    ends: list[float] = []
-    backend = import_module(f"digits.backends.{framework}.network")
-    splits = read_split(PROCESSED / "train"), read_split(PROCESSED / "test")
-    _, recorder = train(
-        backend, framework, "fast", params, preprocessing, *splits, checkpoint=Ends(ends)
-    )  # type: ignore[arg-type]
+    run = replace(load_run(framework, "fast"), seed=seed)
+    data, clock = load_data()._replace(validation=read_split(PROCESSED / "test")), EpochClock()
+    _, recorder = train(load_backend(framework), run, data, clock)
     accuracies = [row["accuracy"] for row in recorder.history if row["split"] == "validation"]
-    lengths = [end - start for start, end in zip([0.0, *ends], ends, strict=False)]
-    yield from zip(lengths, accuracies, strict=True)
+    yield from zip(clock.epoch_seconds(), accuracies, strict=True)
 
 
-def train_original(name: str, seed: int) -> Iterator[tuple[float, float]]:
-    return ORIGINALS[name](
-        read_split(RAW / "train"), read_split(RAW / "test"), seed, load_params().threads
-    )
+def train_published(name: str, seed: int) -> Epochs:
+    """Train a published recipe on MNIST's own images."""
+    splits = read_split(RAW / "train"), read_split(RAW / "test")
+    return PUBLISHED[name](*splits, seed, load_global("threads"))
 
 
-def summarize(results: list[dict]) -> dict:
-    """Return the median and the range of the seconds, the mean and the range of the accuracies, and
-    how many reached the target.
-    """
-    seconds, accuracies = ([result[key] for result in results] for key in ("seconds", "accuracy"))
+def summarize_race(results: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return a contender's row of the result, from its rounds."""
+    accuracies = [result["accuracy"] for result in results]
     return {
         "n": len(results),
         "n_reached": sum(result["reached"] for result in results),
         "epochs": [result["epochs"] for result in results],
-        "seconds": {"median": round(median(seconds), 2), "low": min(seconds), "high": max(seconds)},
+        "seconds": summarize([result["seconds"] for result in results], digits=2),
         "accuracy": {
             "mean": round(mean(accuracies), 5),
             "low": min(accuracies),

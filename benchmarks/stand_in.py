@@ -1,26 +1,26 @@
-"""What the stand-in digits are worth: the accuracy on MNIST's test set of the torch cnn that was
-trained on them alone.
+"""Measure what the synthetic digits are worth, which stand in for MNIST.
 
     python -m benchmarks.stand_in
 
-Trains with the recipe of params.yaml from three seeds and reads MNIST's test images from data/raw/,
+The measure is the accuracy on MNIST's test set of the torch cnn, trained on synthetic digits alone.
+It trains with the recipe of params.yaml from three seeds. MNIST's test images come from data/raw/,
 which the pipeline downloaded. Writes benchmarks/results/stand_in.json.
 """
 
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-
-from benchmarks.seeds import prepare
-from digits.backends.torch import network as backend_torch
+from benchmarks.seeds import prepare, test_accuracy
 from digits.base.files import read_json, read_split, write_json
-from digits.datasets.fetch import make_stand_in
+from digits.datasets.source import Samples, Source
+from digits.datasets.synthetic import make_synthetic_digits
 from digits.errors import InputError, one_line_errors
-from digits.evaluation.metrics import score
+from digits.training.backend import load_backend
 from digits.training.loop import train
-from digits.training.params import load_params
 from digits.training.provenance import describe_machine
+from digits.training.run import Run, load_run
 
 RESULT = Path("benchmarks/results/stand_in.json")
 RAW = Path("data/raw")
@@ -28,57 +28,36 @@ SEEDS = (0, 1, 2)
 
 
 def main() -> None:
+    """Draw the digits, train from each seed, and write the accuracies."""
     if read_json(RAW / "dataset.json")["dataset"] != "mnist":
         raise InputError(
             f"{RAW}: is not MNIST; set download.dataset to mnist and run `dvc repro download`"
         )
-    test_images, test_labels = read_split(RAW / "test")
-    params = load_params()
+    mnist, run = read_split(RAW / "test"), load_run("torch", "cnn")
     started = time.perf_counter()
-    source = make_stand_in()
+    source = make_synthetic_digits()
     drawing_seconds = time.perf_counter() - started
-    rows = []
-    for seed in SEEDS:
-        preprocessing, splits = prepare(
-            "stand_in", source, params.model_copy(update={"seed": seed})
-        )
-        model, _ = train(
-            backend_torch,
-            "torch",
-            "cnn",
-            params.model_copy(update={"seed": seed}),
-            preprocessing,
-            *splits,
-        )
-        accuracy = {}
-        for name, (raw, truth) in {
-            "mnist": (test_images, test_labels),
-            "stand_in": source.splits["test"],
-        }.items():
-            probabilities = backend_torch.predict(
-                model.description.architecture,
-                model.weights,
-                model.inputs(raw),
-                threads=params.threads,
-            )
-            accuracy[name] = score(probabilities, truth.astype(np.int64))["accuracy"]
-        rows.append(
-            {
-                "seed": seed,
-                "accuracy_on_mnist": accuracy["mnist"],
-                "accuracy_on_stand_in": accuracy["stand_in"],
-            }
-        )
-        print(
-            f"seed {seed}: {accuracy['mnist']:.4f} on MNIST's test set, {accuracy['stand_in']:.4f} on the stand-in's"
-        )
+    rows = [train_and_score(replace(run, seed=seed), source, mnist) for seed in SEEDS]
     worth = {
-        "run": "torch/cnn",
-        "n_test": len(test_labels),
+        "run": run.title,
+        "n_test": len(mnist[1]),
         "runs": rows,
         "drawing_seconds": round(drawing_seconds, 1),
     }
     write_json(RESULT, worth | describe_machine())
+
+
+def train_and_score(run: Run, source: Source, mnist: Samples) -> dict[str, Any]:
+    """Train the run on synthetic digits; return its accuracy on both test sets."""
+    model, _ = train(load_backend(run.framework), run, prepare("stand_in", source, run.seed))
+    on_mnist = test_accuracy(run, model, *mnist)
+    on_synthetic = test_accuracy(run, model, *source.splits["test"])
+    print(f"seed {run.seed}: {on_mnist:.4f} on MNIST, {on_synthetic:.4f} on synthetic digits")
+    return {
+        "seed": run.seed,
+        "accuracy_on_mnist": on_mnist,
+        "accuracy_on_stand_in": on_synthetic,
+    }
 
 
 if __name__ == "__main__":

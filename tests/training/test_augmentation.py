@@ -1,4 +1,7 @@
-"""Augmentation moves ink as it says, leaves paper paper, and depends on seed and epoch alone."""
+"""Augmentation moves ink within its bounds and leaves the background alone.
+
+It depends on seed and epoch alone.
+"""
 
 import numpy as np
 import pytest
@@ -16,66 +19,63 @@ ROWS, COLUMNS = np.mgrid[:28, :28].reshape(2, 1, -1).astype(np.float32)
 
 @pytest.fixture
 def images(generator) -> np.ndarray:
-    """Ten blots about the centre, paper -0.5."""
+    """Ten blots around the centre, on a background of -0.5."""
     images = np.full((10, 28, 28), -0.5, np.float32)
     images[:, 10:18, 11:17] = generator.random((10, 8, 6), dtype=np.float32)
     return images
 
 
 def centre_of_mass(images: np.ndarray) -> np.ndarray:
-    ink = images + 0.5
-    places = np.arange(28)
+    ink, places = images + 0.5, np.arange(28)
     mass = ink.sum(axis=(1, 2))
-    return np.stack(
-        [
-            (ink.sum(axis=2) * places).sum(axis=1) / mass,
-            (ink.sum(axis=1) * places).sum(axis=1) / mass,
-        ],
-        axis=1,
-    )
+    row = (ink.sum(axis=2) * places).sum(axis=1) / mass
+    column = (ink.sum(axis=1) * places).sum(axis=1) / mass
+    return np.stack([row, column], axis=1)
 
 
 def test_no_distortion_changes_nothing(images):
-    assert np.array_equal(augment(images, Augmentation(), -0.5, 0, 0, 1), images)
+    assert np.array_equal(augment(images, Augmentation(), -0.5, (0, 0), 1), images)
 
 
-def test_same_bytes_for_the_same_seed_and_epoch_on_any_number_of_threads(generator):
+def test_same_seed_and_epoch_same_bytes_on_any_number_of_threads(generator):
     images = generator.random((600, 28, 28), dtype=np.float32)
-    one = augment(images, ALL, 0.0, seed=3, epoch=1, threads=1)
-    assert one.tobytes() == augment(images, ALL, 0.0, 3, 1, threads=3).tobytes()
+    expected = augment(images, ALL, 0.0, (3, 1), threads=1)
+    assert augment(images, ALL, 0.0, (3, 1), threads=3).tobytes() == expected.tobytes()
     for blas_threads in (1, 2, 3):
         with threadpool_limits(blas_threads, user_api="blas"):
-            assert one.tobytes() == augment(images, ALL, 0.0, 3, 1, threads=2).tobytes()
-    assert not np.array_equal(one, augment(images, ALL, 0.0, 3, 2, threads=1))
-    assert not np.array_equal(one, augment(images, ALL, 0.0, 4, 1, threads=1))
-    assert (
-        len(
-            {
-                image.tobytes()
-                for image in augment(images[:1].repeat(300, axis=0), ALL, 0.0, 0, 0, 1)
-            }
-        )
-        == 300
-    )
+            found = augment(images, ALL, 0.0, (3, 1), threads=2)
+        assert found.tobytes() == expected.tobytes()
 
 
-def test_images_stay_as_they_are(images):
-    before = images.copy()
-    augment(images, ALL, -0.5, 0, 0, 2)
+@pytest.mark.parametrize("seed", [(3, 2), (4, 1)], ids=["other epoch", "other seed"])
+def test_other_seed_or_epoch_other_images(generator, seed):
+    images = generator.random((20, 28, 28), dtype=np.float32)
+    first = augment(images, ALL, 0.0, (3, 1), threads=1)
+    assert not np.array_equal(augment(images, ALL, 0.0, seed, threads=1), first)
+
+
+def test_every_image_has_its_own_distortion(images):
+    found = augment(images[:1].repeat(300, axis=0), ALL, 0.0, (0, 0), 1)
+    assert len({image.tobytes() for image in found}) == 300
+
+
+def test_images_are_not_changed_and_the_given_array_is_used(images):
+    before, out = images.copy(), np.empty_like(images)
+    found = augment(images, ALL, -0.5, (0, 0), 2, out)
     assert np.array_equal(images, before)
+    assert found is out
 
 
-@pytest.mark.parametrize("paper", [0.0, -0.5, -1.0])
-def test_empty_paper_stays_empty(paper):
-    blank = np.full((5, 28, 28), paper, np.float32)
-    assert np.array_equal(
-        augment(blank, ALL.model_copy(update={"shift": 20}), paper, 0, 0, 1), blank
-    )
+@pytest.mark.parametrize("background", [0.0, -0.5, -1.0])
+def test_empty_images_stay_empty(background):
+    blank = np.full((5, 28, 28), background, np.float32)
+    far = ALL.model_copy(update={"shift": 20})
+    assert np.array_equal(augment(blank, far, background, (0, 0), 1), blank)
 
 
-def test_what_is_moved_in_from_outside_is_paper():
+def test_what_moves_in_from_outside_is_background():
     ink = np.ones((1, 28, 28), np.float32)
-    moved = distort(ink, ROWS + 5, COLUMNS, paper=-2.0)
+    moved = distort(ink, ROWS + 5, COLUMNS, background=-2.0)
     assert (moved[0, :22] == 1).all()
     assert (moved[0, 23:] == -2).all()
 
@@ -101,22 +101,18 @@ def test_whole_pixels_are_moved_exactly(down, right):
     seed=st.integers(0, 99),
 )
 def test_any_distortion_agrees_with_scipys_interpolation(options, seed):
-    """scipy.ndimage.map_coordinates is the plain definition: linear between the four pixels about a
-    place, a constant outside.
-    """
+    """scipy.ndimage.map_coordinates is the definition: linear between pixels, constant outside."""
     generator = np.random.default_rng(seed)
     images = generator.random((2, 28, 28), dtype=np.float32)
     rows, columns = np.broadcast_arrays(*draw_sources(generator, 2, options))
-    # Between the last pixel and the paper there is half of each.
+    # Between the last pixel and the background there is half of each.
     padded = np.pad(images, ((0, 0), (1, 1), (1, 1)), constant_values=0.25)
-    expected = [
-        map_coordinates(image, [row + 1, column + 1], order=1, mode="constant", cval=0.25).reshape(
-            28, 28
-        )
-        for image, row, column in zip(padded, rows, columns, strict=True)
-    ]
-    # Float32 places of up to 60 pixels.
-    np.testing.assert_allclose(distort(images, rows, columns, 0.25), expected, atol=2e-4)
+    found = distort(images, rows, columns, 0.25)
+    for number, image in enumerate(padded):
+        places = [rows[number] + 1, columns[number] + 1]
+        expected = map_coordinates(image, places, order=1, mode="constant", cval=0.25)
+        # Places are float32, up to 60 pixels.
+        np.testing.assert_allclose(found[number], expected.reshape(28, 28), atol=2e-4)
 
 
 @pytest.mark.parametrize(
@@ -129,42 +125,40 @@ def test_any_distortion_agrees_with_scipys_interpolation(options, seed):
     ],
 )
 def test_only_shifts_move_the_ink_and_within_their_bound(images, options, bound):
-    moved = augment(images.repeat(40, axis=0), Augmentation(**options), -0.5, 0, 0, 1)
-    distance = np.abs(centre_of_mass(moved) - centre_of_mass(images.repeat(40, axis=0))).max()
+    many = images.repeat(40, axis=0)
+    moved = augment(many, Augmentation(**options), -0.5, (0, 0), 1)
+    distance = np.abs(centre_of_mass(moved) - centre_of_mass(many)).max()
     assert distance <= bound + 0.1
     assert distance > 0.7 * bound or "shift" not in options
 
 
-def test_flip_flips_about_half_of_the_images_left_to_right(generator):
+def test_flip_mirrors_about_half_of_the_images(generator):
     images = generator.random((1000, 28, 28), dtype=np.float32)
-    flipped = augment(images, Augmentation(flip=True), 0.0, 0, 0, 2)
+    flipped = augment(images, Augmentation(flip=True), 0.0, (0, 0), 2)
     mirrored = (flipped == images[:, :, ::-1]).all(axis=(1, 2))
     assert np.array_equal(flipped[~mirrored], images[~mirrored])
     assert 430 < mirrored.sum() < 570
 
 
 def test_affine_map_is_rotation_of_shear_of_scale():
-    """Against SciPy's affine_transform with the matrix written out."""
+    """The reference is SciPy's affine_transform, with the matrix written out."""
     generator = np.random.default_rng(7)
     options = Augmentation(rotation=20, shear=15, scale=0.3)
     rows, columns = draw_sources(generator, 1, options)
     again = np.random.default_rng(7)
     angle, shear = (np.deg2rad(again.uniform(-bound, bound, (1, 1))[0, 0]) for bound in (20, 15))
-    row_scale, column_scale = (
-        np.exp(-again.uniform(-np.log1p(0.3), np.log1p(0.3), (1, 1))[0, 0]) for _ in range(2)
-    )
-    matrix = (
-        np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-        @ np.array([[1, 0], [np.tan(shear), 1]])
-        @ np.diag([row_scale, column_scale])
-    )
+    bound = np.log1p(0.3)
+    row_scale, column_scale = (np.exp(-again.uniform(-bound, bound, (1, 1))[0, 0]) for _ in "rc")
+    cosine, sine = np.cos(angle), np.sin(angle)
+    rotation = np.array([[cosine, sine], [-sine, cosine]])
+    matrix = rotation @ np.array([[1, 0], [np.tan(shear), 1]]) @ np.diag([row_scale, column_scale])
     image = np.zeros((28, 28), np.float32)
     image[8:20, 9:18] = again.random((12, 9), dtype=np.float32)
     expected = affine_transform(image, matrix, 13.5 - matrix @ [13.5, 13.5], order=1)
     np.testing.assert_allclose(distort(image[None], rows, columns, 0.0)[0], expected, atol=1e-4)
 
 
-def test_elastic_displacements_have_the_spread_that_is_asked_for():
+def test_elastic_displacements_have_the_spread_of_the_recipe():
     np.testing.assert_allclose((SMOOTH**2).sum(axis=0), 1, atol=1e-5)
     rows, _ = draw_sources(np.random.default_rng(0), 4000, Augmentation(elastic=2.0))
     assert (rows - ROWS).std(axis=0) == pytest.approx(np.full(784, 2.0), rel=0.06)  # 4,000 draws

@@ -1,18 +1,23 @@
-"""A checkpoint goes on with the training that made it and with no other, and a damaged one is as
-good as none.
-"""
+"""A checkpoint resumes the training that made it and no other. A damaged one is ignored."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import ROOT
-from test_training import PREPROCESSING
 
-from digits.backends.scratch import network as backend_scratch
+from digits.training.backend import load_backend
 from digits.training.checkpoint import Checkpoint, Progress, digest_arrays, training_key
-from digits.training.loop import describe_run, train
-from digits.training.params import load_params
+from digits.training.loop import TrainingData, train
+from digits.training.run import Run
+from tests.support.models import PREPROCESSING
+from tests.support.networks import parse
+from tests.support.trainings import SGD, make_run
 
-PARAMS = load_params(ROOT / "params.yaml")
+SCRATCH = load_backend("scratch")
+RUN = make_run(
+    SGD.model_copy(update={"epochs": 4, "momentum": 0.9, "learning_rate": 0.1}),
+    parse("flatten", {"dense": {"units": 16}}, "relu", {"dense": {"units": 10}}),
+)
 PROGRESS = Progress(
     [{"epoch": 1, "split": "train", "loss": 0.1 + 0.2, "accuracy": 1 / 3}],
     1.25,
@@ -38,7 +43,7 @@ def test_what_is_saved_is_loaded(checkpoint):
     assert [path.name for path in checkpoint.path.parent.iterdir()] == ["cnn.safetensors"]
 
 
-def test_another_training_starts_anew(checkpoint):
+def test_another_training_starts_from_scratch(checkpoint):
     assert Checkpoint(checkpoint.path, "another key").load() is None
 
 
@@ -51,23 +56,18 @@ def test_another_training_starts_anew(checkpoint):
         lambda data: data[:20],
     ],
 )
-def test_damaged_file_starts_anew(checkpoint, damage):
+def test_damaged_file_is_ignored(checkpoint, damage):
     checkpoint.path.write_bytes(damage(checkpoint.path.read_bytes()))
     assert checkpoint.load() is None
 
 
-def test_no_file_starts_anew(tmp_path):
+def test_missing_file_is_ignored(tmp_path):
     assert Checkpoint(tmp_path / "none.safetensors", "a key").load() is None
 
 
-def test_key_depends_on_settings_and_code(monkeypatch, tmp_path):
-    key = training_key({"seed": 0})
-    assert training_key({"seed": 0}) == key
-    changed = [training_key({"seed": 1})]
-    (tmp_path / "layers.py").write_text("# changed")
-    monkeypatch.setattr("digits.scratch.layers.__file__", str(tmp_path / "layers.py"))
-    changed.append(training_key({"seed": 0}))
-    assert len({key, *changed}) == 3
+def test_key_depends_on_the_settings():
+    assert training_key({"seed": 0}) == training_key({"seed": 0})
+    assert training_key({"seed": 0}) != training_key({"seed": 1})
 
 
 def test_data_digest_depends_on_values_types_and_shapes():
@@ -81,73 +81,64 @@ class Killed(Exception):
     """Stands for a kill."""
 
 
-@pytest.fixture
-def splits(generator):
-    return [
-        (generator.random((n, 28, 28), dtype=np.float32), generator.integers(0, 10, n))
-        for n in (64, 20)
-    ]
+class KilledAfterTwoEpochs(Checkpoint):
+    """Saves two epochs; then the training is killed."""
 
-
-def run_training(splits, path, params=None):
-    mlp = PARAMS.recipe("scratch", "mlp").model_copy(update={"epochs": 4, "batch_size": 16})
-    params = params or PARAMS.model_copy(update={"train_scratch": {"mlp": mlp}})
-    checkpoint = (
-        Checkpoint(path, training_key(describe_run(params, "scratch", "mlp"))) if path else None
-    )
-    return train(backend_scratch, "scratch", "mlp", params, PREPROCESSING, *splits, checkpoint)
-
-
-def test_killed_training_goes_on_after_its_last_epoch_and_ends_with_the_same_bytes(
-    splits, tmp_path, monkeypatch, capsys
-):
-    whole, record = run_training(splits, None)
-    path = tmp_path / "mlp.safetensors"
-    save = Checkpoint.save
-
-    def save_twice_then_die(self, progress):
-        save(self, progress)
+    def save(self, progress: Progress) -> None:
+        super().save(progress)
         if len(progress.history) == 2 * 2:
             raise Killed
 
-    with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(Checkpoint, "save", save_twice_then_die)
-        run_training(splits, path)
+
+@pytest.fixture
+def data(generator) -> TrainingData:
+    splits = [
+        (generator.random((n, 28, 28), dtype=np.float32), generator.integers(0, 10, n))
+        for n in (64, 20)
+    ]
+    return TrainingData(PREPROCESSING, *splits)
+
+
+def own_checkpoint(run: Run, path) -> Checkpoint:
+    return Checkpoint(path, training_key(run.describe()))
+
+
+def assert_same_training(found, expected):
+    assert found[1].history == expected[1].history
+    for name, array in expected[0].weights.items():
+        assert found[0].weights[name].tobytes() == array.tobytes()
+
+
+def test_killed_training_resumes_after_its_last_epoch_and_ends_in_the_same_bytes(
+    data, tmp_path, capsys
+):
+    whole = train(SCRATCH, RUN, data)
+    checkpoint = own_checkpoint(RUN, tmp_path / "mlp.safetensors")
+    with pytest.raises(Killed):
+        train(SCRATCH, RUN, data, KilledAfterTwoEpochs(checkpoint.path, checkpoint.key))
     capsys.readouterr()
-    model, again = run_training(splits, path)
+    again = train(SCRATCH, RUN, data, checkpoint)
     printed = capsys.readouterr().err
-    assert "scratch/mlp: goes on after epoch 2 of 4" in printed
+    assert "scratch/test: resumes after epoch 2 of 4" in printed
     assert "epoch 2/4" not in printed
     assert "epoch 3/4" in printed
-    assert again.history == record.history
-    assert all(
-        model.weights[name].tobytes() == whole.weights[name].tobytes() for name in whole.weights
-    )
+    assert_same_training(again, whole)
 
 
-def test_training_killed_after_its_last_epoch_trains_no_more(splits, tmp_path, monkeypatch):
+def test_training_killed_after_its_last_epoch_trains_no_more(data, tmp_path, monkeypatch):
+    checkpoint = own_checkpoint(RUN, tmp_path / "mlp.safetensors")
+    whole = train(SCRATCH, RUN, data, checkpoint)
+    assert checkpoint.path.exists()  # until the stage has written its outputs
+    monkeypatch.setattr(SCRATCH, "fit", None)
+    assert_same_training(train(SCRATCH, RUN, data, checkpoint), whole)
+
+
+def test_edited_recipe_does_not_resume(data, tmp_path, capsys):
     path = tmp_path / "mlp.safetensors"
-    model, record = run_training(splits, path)
-    assert path.exists()  # until the stage has written its outputs
-    monkeypatch.setattr(backend_scratch, "fit", None)
-    again, same = run_training(splits, path)
-    assert same.history == record.history
-    assert all(
-        again.weights[name].tobytes() == model.weights[name].tobytes() for name in model.weights
-    )
-
-
-def test_edited_recipe_does_not_go_on(splits, tmp_path, capsys):
-    run_training(splits, tmp_path / "mlp.safetensors")
-    mlp = PARAMS.recipe("scratch", "mlp").model_copy(
-        update={"epochs": 4, "batch_size": 16, "learning_rate": 0.001}
-    )
+    train(SCRATCH, RUN, data, own_checkpoint(RUN, path))
+    edited = replace(RUN, recipe=RUN.recipe.model_copy(update={"learning_rate": 0.001}))
     capsys.readouterr()
-    run_training(
-        splits,
-        tmp_path / "mlp.safetensors",
-        PARAMS.model_copy(update={"train_scratch": {"mlp": mlp}}),
-    )
+    train(SCRATCH, edited, data, own_checkpoint(edited, path))
     printed = capsys.readouterr().err
-    assert "goes on" not in printed
+    assert "resumes" not in printed
     assert "epoch 1/4" in printed

@@ -1,112 +1,59 @@
-"""The shared body of the train stages: what it measures and what it hands on."""
+"""One training: what it learns from, what it measures and what it hands on."""
 
 import multiprocessing
 
 import numpy as np
 import pytest
-from conftest import ROOT
 
-from digits.backends.scratch import network as backend_scratch
+from digits.base.files import write_json
 from digits.errors import InputError
-from digits.preprocessing.apply import Preprocessing
+from digits.evaluation.loss_and_accuracy import accuracy, log_loss
+from digits.training.backend import load_backend
 from digits.training.initial_weights import initial_weights
-from digits.training.loop import Recorder, loss_and_accuracy, train
-from digits.training.params import load_params
+from digits.training.loop import Split, TrainingData, load_data, train
+from digits.training.params import Augmentation, Recipe, ScratchRecipe
+from digits.training.run import IMAGE_SHAPE
+from tests.support.models import PREPROCESSING
+from tests.support.networks import parse
+from tests.support.trainings import SGD, THREADS, make_run
 
-PARAMS = load_params(ROOT / "params.yaml")
-PREPROCESSING = Preprocessing(
-    dataset="mnist",
-    class_names=list("0123456789"),
-    normalization="zero_one",
-    mean=0.0,
-    std=255.0,
-    kept_pixels=list(range(100, 700)),
+SCRATCH = load_backend("scratch")
+MLP = parse("flatten", {"dense": {"units": 16}}, "relu", {"dense": {"units": 10}})
+CONJUGATE_GRADIENT = ScratchRecipe(
+    architecture="-", initializer="xavier", optimizer="conjugate_gradient", epochs=2, pixels="kept"
 )
 
 
-def test_loss_is_the_mean_log_loss_and_survives_a_zero():
-    probabilities = np.array([[0.5, 0.5], [1, 0]], np.float32)
-    loss, accuracy = loss_and_accuracy(probabilities, np.array([0, 1]))
-    assert loss == pytest.approx((np.log(2) - np.log(np.finfo(np.float32).tiny)) / 2)
-    assert accuracy == 0.5
+def changed(**values) -> Recipe:
+    return SGD.model_copy(update=values)
 
 
-def test_recorder_weighs_steps_by_their_samples():
-    recorder = Recorder("test", 1, 4, lambda weights: (0.25, 0.75))
-    recorder.step(3, 1.0, 3)
-    recorder.step(1, 5.0, 0)
-    recorder.epoch({})
-    assert recorder.history == [
-        {"epoch": 1, "split": "train", "loss": 2.0, "accuracy": 0.75},
-        {"epoch": 1, "split": "validation", "loss": 0.25, "accuracy": 0.75},
-    ]
+def make_split(generator: np.random.Generator, n: int) -> Split:
+    return generator.random((n, 28, 28), dtype=np.float32), generator.integers(0, 10, n)
 
 
-def test_recorder_starts_each_epoch_anew_and_keeps_the_last_weights():
-    recorder = Recorder("test", 2, 1, lambda weights: (0.0, 0.0))
-    for loss in (3.0, 1.0):
-        recorder.step(1, loss, 1)
-        recorder.epoch({"W": np.array(loss)})
-    assert [row["loss"] for row in recorder.history if row["split"] == "train"] == [3.0, 1.0]
-    assert recorder.weights["W"] == 1.0
+@pytest.fixture
+def data(generator) -> TrainingData:
+    return TrainingData(PREPROCESSING, make_split(generator, 64), make_split(generator, 20))
 
 
-def test_a_loss_that_is_no_number_ends_the_training_in_one_line():
-    recorder = Recorder("scratch/mlp", 1, 1, lambda weights: (0.0, 0.0))
-    recorder.step(1, float("nan"), 0)
-    with pytest.raises(
-        InputError, match="scratch/mlp: the loss is nan after epoch 1; lower its learning_rate"
-    ):
-        recorder.epoch({})
+@pytest.mark.parametrize("recipe", [changed(epochs=2), CONJUGATE_GRADIENT], ids=["sgd", "whole"])
+def test_validation_split_is_measured_but_not_learnt_from(recipe, data):
+    run = make_run(recipe, MLP)
+    model, recorder = train(SCRATCH, run, data)
+    images, labels = data.validation
+    elsewhere, _ = train(SCRATCH, run, data._replace(validation=(images * 0.5, labels)))
+    for name, array in model.weights.items():
+        assert np.array_equal(elsewhere.weights[name], array)
+    inputs = model.inputs_from_normalized(images)
+    probabilities = SCRATCH.predict(MLP, model.weights, inputs, threads=THREADS)
+    last = recorder.history[-1]
+    assert last["loss"] == log_loss(probabilities, labels)
+    assert last["accuracy"] == accuracy(probabilities, labels)
 
 
-def test_recorder_reports_each_epoch_in_one_line(capsys):
-    recorder = Recorder("scratch/mlp", 1, 1, lambda weights: (0.5, 0.9))
-    recorder.step(1, 1.0, 1)
-    recorder.epoch({})
-    assert (
-        "scratch/mlp epoch 1/1: loss 1.0000 accuracy 1.0000, validation loss 0.5000 accuracy 0.9000"
-        in capsys.readouterr().err
-    )
-
-
-@pytest.mark.parametrize("run", ["mlp", "mlp_sigmoid"])
-def test_validation_split_is_measured_but_not_learnt_from(run, generator):
-    runs = {
-        "mlp": PARAMS.recipe("scratch", "mlp"),
-        "mlp_sigmoid": PARAMS.recipe("scratch", "mlp_sigmoid"),
-    }
-    params = PARAMS.model_copy(
-        update={"train_scratch": {run: runs[run].model_copy(update={"epochs": 2})}}
-    )
-    train_split = generator.random((64, 28, 28), dtype=np.float32), generator.integers(0, 10, 64)
-    validation = generator.random((20, 28, 28), dtype=np.float32), generator.integers(0, 10, 20)
-    model, recorder = train(
-        backend_scratch, "scratch", run, params, PREPROCESSING, train_split, validation
-    )
-    elsewhere, _ = train(
-        backend_scratch,
-        "scratch",
-        run,
-        params,
-        PREPROCESSING,
-        train_split,
-        (validation[0] * 0.5, validation[1]),
-    )
-    assert all(
-        np.array_equal(model.weights[name], elsewhere.weights[name]) for name in model.weights
-    )
-    inputs = model.inputs_from_normalized(validation[0])
-    expected = loss_and_accuracy(
-        backend_scratch.predict(model.description.architecture, model.weights, inputs, threads=2),
-        validation[1],
-    )
-    assert (recorder.history[-1]["loss"], recorder.history[-1]["accuracy"]) == expected
-
-
-def test_what_after_epoch_raises_ends_the_training_and_its_helpers(generator, monkeypatch):
-    monkeypatch.setattr(backend_scratch, "is_fork_safe", lambda: True)
-    split = generator.random((64, 28, 28), dtype=np.float32), generator.integers(0, 10, 64)
+def test_what_after_epoch_raises_ends_the_training_and_its_workers(data, monkeypatch):
+    monkeypatch.setattr("digits.backends.scratch.fit.is_fork_safe", lambda: True)
     seen = []
 
     def after_epoch(number: int, accuracy: float) -> None:
@@ -115,30 +62,38 @@ def test_what_after_epoch_raises_ends_the_training_and_its_helpers(generator, mo
             raise KeyError("enough")
 
     with pytest.raises(KeyError, match="enough"):
-        train(
-            backend_scratch,
-            "scratch",
-            "mlp",
-            PARAMS,
-            PREPROCESSING,
-            split,
-            split,
-            after_epoch=after_epoch,
-        )
-    assert [(number, n_helpers) for number, _, n_helpers in seen] == [
-        (1, PARAMS.threads - 1),
-        (2, PARAMS.threads - 1),
-    ]
+        train(SCRATCH, make_run(changed(epochs=9), MLP), data, after_epoch=after_epoch)
+    workers = [(number, n_workers) for number, _, n_workers in seen]
+    assert workers == [(1, THREADS - 1), (2, THREADS - 1)]
     assert all(0 <= accuracy <= 1 for _, accuracy, _ in seen)
     assert multiprocessing.active_children() == []
 
 
-def test_training_starts_from_the_weights_of_the_seed(generator):
-    mlp = PARAMS.recipe("scratch", "mlp").model_copy(update={"epochs": 1, "learning_rate": 1e-20})
-    params = PARAMS.model_copy(update={"seed": 7, "train_scratch": {"mlp": mlp}})
-    split = generator.random((10, 28, 28), dtype=np.float32), generator.integers(0, 10, 10)
-    model, _ = train(backend_scratch, "scratch", "mlp", params, PREPROCESSING, split, split)
-    expected = initial_weights(PARAMS.architectures["mlp_128_64"], (28, 28, 1), "xavier", 7)
-    assert all(
-        np.allclose(model.weights[name], expected[name], rtol=0, atol=1e-15) for name in expected
+def test_training_starts_from_the_weights_of_the_seed(data):
+    run = make_run(changed(learning_rate=1e-20), MLP, seed=7)
+    model, _ = train(SCRATCH, run, data)
+    expected = initial_weights(MLP, IMAGE_SHAPE, "xavier", 7)
+    for name, array in expected.items():
+        np.testing.assert_allclose(model.weights[name], array, rtol=0, atol=1e-15)
+
+
+def test_augmentation_changes_what_is_learnt(data):
+    plain = changed(batch_size=64)
+    augmented = plain.model_copy(update={"augmentation": Augmentation(shift=2.0)})
+    expected, found, again = (
+        train(SCRATCH, make_run(recipe, MLP), data)[0].weights["1_dense.W"]
+        for recipe in (plain, augmented, augmented)
     )
+    assert np.array_equal(again, found)
+    assert not np.array_equal(found, expected)
+
+
+def test_missing_data_says_what_to_run(tmp_path):
+    with pytest.raises(InputError, match=r"has no data; run `dvc repro preprocess` first"):
+        load_data(tmp_path)
+
+
+def test_damaged_preprocessing_is_one_line(tmp_path):
+    write_json(tmp_path / "preprocessing.json", PREPROCESSING.model_dump() | {"std": "thick"})
+    with pytest.raises(InputError, match=r"preprocessing\.json: std: .*; run `dvc repro`$"):
+        load_data(tmp_path)

@@ -2,14 +2,11 @@
 
 import numpy as np
 import pytest
-from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digits.training.params import load_params
 from digits.training.schedule import learning_rates, plan_epochs, shuffled_batches
-
-RECIPE = load_params(ROOT / "params.yaml").recipe("torch", "cnn")
+from tests.support.trainings import SGD
 
 
 @given(
@@ -24,20 +21,20 @@ def test_each_epoch_has_every_sample_once(n_samples, batch_size, seed, epoch):
     assert all(len(batch) == batch_size for batch in batches[:-1])
 
 
-def test_samples_are_shuffled_not_batches_and_anew_each_epoch():
+def test_samples_are_shuffled_not_batches_and_again_each_epoch():
     first, second = (np.concatenate(shuffled_batches(1000, 10, 0, epoch)) for epoch in (0, 1))
     assert not np.array_equal(first, second)
-    # In batches of neighbours a sample's successor would be its neighbour 9 times in 10; in a
-    # shuffle once in 1000.
+    # In batches of neighbours, 9 in 10 samples are followed by their neighbour; in a shuffle, 1 in
+    # 1000.
     assert (np.diff(first) == 1).mean() < 0.02
 
 
 def test_order_depends_on_the_seed_alone():
-    pairs = zip(shuffled_batches(100, 7, 3, 1), shuffled_batches(100, 7, 3, 1), strict=True)
-    assert all(np.array_equal(a, b) for a, b in pairs)
-    assert not np.array_equal(
-        shuffled_batches(100, 100, 3, 1)[0], shuffled_batches(100, 100, 4, 1)[0]
+    first, again, other = (
+        np.concatenate(shuffled_batches(100, 7, seed, epoch=1)) for seed in (3, 3, 4)
     )
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
 
 
 def test_constant_stays_and_cosine_halves_midway():
@@ -48,7 +45,7 @@ def test_constant_stays_and_cosine_halves_midway():
     assert rates[99] < 0.001
 
 
-def test_one_cycle_climbs_for_three_tenths_and_then_falls():
+def test_one_cycle_rises_for_three_tenths_and_then_falls():
     rates = learning_rates("one_cycle", 0.1, 100)
     assert len(rates) == 100
     assert rates[0] == pytest.approx(0.1 / 25)
@@ -65,9 +62,25 @@ def test_every_step_has_a_positive_rate_no_higher_than_the_peak(schedule, n_step
     assert all(0 < rate <= 0.1 + 1e-12 for rate in rates)
 
 
-def test_plan_runs_one_schedule_over_all_epochs():
-    epochs = list(plan_epochs(RECIPE.model_copy(update={"epochs": 2, "batch_size": 8}), 20, seed=0))
-    assert [len(step.samples) for epoch in epochs for step in epoch.steps] == [8, 8, 4, 8, 8, 4]
-    assert [step.learning_rate for epoch in epochs for step in epoch.steps] == learning_rates(
-        RECIPE.schedule, RECIPE.learning_rate, 6
-    )
+def test_unknown_schedule_is_refused():
+    with pytest.raises(ValueError, match="expected one of: constant, cosine, one_cycle"):
+        learning_rates("linear", 0.1, 3)
+
+
+def test_one_schedule_runs_over_all_epochs():
+    recipe = SGD.model_copy(update={"epochs": 2, "batch_size": 8, "schedule": "one_cycle"})
+    steps = [step for epoch in plan_epochs(recipe, 20, seed=0) for step in epoch.steps]
+    assert [len(step.samples) for step in steps] == [8, 8, 4, 8, 8, 4]
+    rates = learning_rates("one_cycle", recipe.learning_rate, 6)
+    assert [step.learning_rate for step in steps] == rates
+
+
+def test_resumed_plan_is_the_rest_of_the_whole():
+    recipe = SGD.model_copy(update={"epochs": 3, "batch_size": 8, "schedule": "cosine"})
+    whole = list(plan_epochs(recipe, 20, seed=0))
+    rest = list(plan_epochs(recipe, 20, seed=0, n_done=1))
+    assert len(rest) == 2
+    for found, expected in zip(rest, whole[1:], strict=True):
+        for step, other in zip(found.steps, expected.steps, strict=True):
+            assert np.array_equal(step.samples, other.samples)
+            assert step.learning_rate == other.learning_rate

@@ -1,0 +1,47 @@
+"""A recorder weighs steps by their samples, and ends a training that diverges."""
+
+import numpy as np
+import pytest
+
+from digits.training.recorder import DivergedError
+from tests.support.trainings import SGD, make_recorder
+
+
+def test_recorder_weighs_steps_by_their_samples():
+    recorder = make_recorder(SGD, 4, lambda weights: (0.25, 0.75))
+    recorder.step(3, 1.0, 3)
+    recorder.step(1, 5.0, 0)
+    recorder.epoch({})
+    assert recorder.history == [
+        {"epoch": 1, "split": "train", "loss": 2.0, "accuracy": 0.75},
+        {"epoch": 1, "split": "validation", "loss": 0.25, "accuracy": 0.75},
+    ]
+
+
+def test_recorder_resets_the_means_and_keeps_the_last_weights():
+    recorder = make_recorder(SGD.model_copy(update={"epochs": 2}), 1)
+    for loss in (3.0, 1.0):
+        recorder.step(1, loss, 1)
+        recorder.epoch({"W": np.array(loss)})
+    assert [row["loss"] for row in recorder.history if row["split"] == "train"] == [3.0, 1.0]
+    assert recorder.weights["W"] == 1.0
+
+
+@pytest.mark.parametrize("loss", [float("nan"), float("inf")])
+def test_a_loss_that_is_not_finite_ends_the_training_in_one_line(loss):
+    recorder = make_recorder(SGD, 1)
+    recorder.step(1, loss, 0)
+    expected = f"scratch/test: the loss is {loss} after epoch 1; lower its learning_rate in params"
+    with pytest.raises(DivergedError, match=expected):
+        recorder.epoch({})
+
+
+def test_recorder_reports_each_epoch_in_one_line(capsys):
+    recorder = make_recorder(SGD, 1, lambda weights: (0.5, 0.9))
+    recorder.step(1, 1.0, 1)
+    recorder.epoch({})
+    expected = (
+        "scratch/test epoch 1/1: loss 1.0000 accuracy 1.0000, "
+        "validation loss 0.5000 accuracy 0.9000, "
+    )
+    assert expected in capsys.readouterr().err
