@@ -1,1 +1,1 @@
-"""Programs for maintainers: the measured parts of the docs, the page of plots."""
+"""Programs for maintainers: the measured parts of the docs, and the page of plots."""

@@ -1,24 +1,25 @@
-"""The measured parts of README.md and of the pages in docs/, written from tracked files: no figure
-there is typed by hand.
+"""Write what was measured into README.md, the pages in docs/ and benchmarks/results/<name>.md.
 
 python -m tools.measured_docs
+
+All of it comes from tracked files: no number there is typed by hand.
 """
 
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from digits.base.files import read_json, write_text
+from digits.base.files import write_text
 from digits.errors import InputError, one_line_errors
 from digits.reporting.results import TITLES
 from digits.reporting.tables import as_markdown
-from tools import benchmark_tables as benchmarks
+from tools.benchmark_tables import FORMATS, RESULTS, format_benchmark, format_page
+from tools.markdown import format_machine
 
-# The markers of each page: what stands between <!-- name --> and <!-- /name --> is made anew.
+# The markers of each page: the text between <!-- name --> and <!-- /name --> is generated.
 PAGES = {
     "README.md": (
         "results",
@@ -32,82 +33,74 @@ PAGES = {
     ),
     "docs/scaling.md": ("side_by_side", "growth"),
 }
-# Of benchmarks/<name>.json.
-BENCHMARKS: dict[str, Callable[[Any], str]] = {
-    "augmentation": benchmarks.format_augmentation,
-    "engine": benchmarks.format_engine,
-    "growth": benchmarks.format_growth,
-    "pipeline": benchmarks.format_timing,
-    "race": benchmarks.format_race,
-    "seeds": benchmarks.format_seeds,
-    "side_by_side": benchmarks.format_side_by_side,
-    "stand_in": benchmarks.format_stand_in,
-}
+LEADERBOARD = Path("plots/with_times/results.csv")
 
 
 def main() -> None:
     for page in PAGES:
         write_text(Path(page), render(page, Path(page).read_text(encoding="utf-8"), Path()))
+    for name in FORMATS:
+        if (RESULTS / f"{name}.json").exists():
+            write_text(RESULTS / f"{name}.md", format_page(name, Path()))
 
 
 def render(page: str, text: str, root: Path) -> str:
-    """Return the page's text with what stands between its markers made anew."""
+    """Return the page's text with new content between its markers."""
     for name in PAGES[page]:
         begin, end = f"<!-- {name} -->\n", f"\n<!-- /{name} -->"
         if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
             raise InputError(
-                f"{page}: expected the markers <!-- {name} --> and <!-- /{name} --> once, in this order"
+                f"{page}: expected the markers <!-- {name} --> and <!-- /{name} --> once, "
+                "in this order"
             )
-        text = text.split(begin)[0] + begin + content(name, root) + end + text.split(end)[1]
+        before, after = text.split(begin)[0], text.split(end)[1]
+        text = before + begin + content(name, root) + end + after
     return text
 
 
 def content(name: str, root: Path) -> str:
-    """Return what is measured under a marker's name."""
+    """Return the text for a marker."""
     if name == "results":
-        return format_results(pd.read_csv(root / "plots/with_times/results.csv"))
+        return format_results(pd.read_csv(root / LEADERBOARD))
     if name == "graph":
         return format_graph(root)
-    source = "pipeline" if name == "timing" else name
-    path = root / f"benchmarks/{source}.json"
-    return (
-        BENCHMARKS[source](read_json(path))
-        if path.exists()
-        else f"Not measured yet: `python -m benchmarks.{source}` does."
-    )
+    return format_benchmark("pipeline" if name == "timing" else name, root)
 
 
 def format_results(table: pd.DataFrame) -> str:
     """Return the results table with the machine and the versions that it was measured with."""
-    if set(table["dataset"]) != {"mnist"}:
+    datasets = set(table["dataset"])
+    if datasets != {"mnist"}:
         raise InputError(
-            f"plots/with_times/results.csv: is of {', '.join(set(table['dataset']))}; README.md shows results on mnist only"
+            f"{LEADERBOARD}: is of {', '.join(sorted(datasets))}; "
+            "README.md shows results on mnist only"
         )
-    first = table.iloc[0]
-    libraries = "; ".join(
-        sorted(
-            {
-                row.library if row.device == "cpu" else f"{row.library} on {row.device}"
-                for row in table.itertuples()
-            }
-        )
-    )
+    first: dict[str, Any] = table.iloc[0].to_dict()
+    libraries = sorted({name_library(row) for row in table.to_dict("records")})
     return (
         f"{as_markdown(table)}\n\n"
-        f"{TITLES[first['dataset']]}, all {first['n_samples']:,} test images, one training a row (n = 1), seed {first['seed']}. "
-        f"The interval is that of the test set's sampling (Wilson, 95 %); what another seed would change is not in it. "
-        f"Runs that share a letter under “alike” do not differ significantly at 5 % (McNemar's exact test on the same images, Holm's correction). "
-        f"Training time leaves out Python's start and the scoring of the validation split.\n"
-        f"Measured on {first['cores']} cores ({first['processor']}), {first['threads']} threads, Python {first['python']}; {libraries}."
+        f"{TITLES[first['dataset']]}, all {first['n_samples']:,} test images, one training per row "
+        f"(n = 1), seed {first['seed']}. The interval is Wilson's, 95 %, and covers the sampling "
+        "of the test set. It does not cover what another seed would change. Runs that share a "
+        "letter under “alike” do not differ significantly at 5 % (McNemar's exact test on the same "
+        "images, Holm's correction). Training time is without Python's start and without the "
+        "scoring of the validation split.\n"
+        f"Measured on {format_machine(first)}, {first['threads']} threads, "
+        f"Python {first['python']}; {'; '.join(libraries)}."
     )
+
+
+def name_library(row: dict[str, Any]) -> str:
+    """Return the libraries that trained a run, and the device if it is not the processor."""
+    library: str = row["library"]
+    return library if row["device"] == "cpu" else f"{library} on {row['device']}"
 
 
 def format_graph(root: Path) -> str:
     """Return DVC's graph of the stages as a Mermaid diagram."""
     command = [sys.executable, "-m", "dvc", "dag", "--md", "--collapse-foreach-matrix"]
-    return subprocess.run(
-        command, cwd=root, capture_output=True, text=True, check=True
-    ).stdout.strip()
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
 
 
 if __name__ == "__main__":

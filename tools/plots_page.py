@@ -1,11 +1,10 @@
-"""The page that `dvc plots show` fills: one file, with the drawing library in it, that needs no
-network.
+"""The page that `dvc plots show` fills: one file, with the drawing library in it.
 
 python -m tools.plots_page
 
-DVC's own page loads Vega from a content delivery network. This one has vl-convert's bundle of Vega,
-Vega-Lite and Vega-Embed inlined. DVC puts its plots in place of {plot_divs}; {scripts}, in whose
-place it would put the network's addresses, is left out.
+DVC's own page loads Vega from a content delivery network. This one needs no network: vl-convert's
+bundle of Vega, Vega-Lite and Vega-Embed is inlined. DVC replaces {plot_divs} by its plots. The page
+has no {scripts}, which DVC would replace by the network's addresses.
 """
 
 from pathlib import Path
@@ -28,26 +27,28 @@ def main() -> None:
 
 def make_bundle() -> str:
     """Return a script that needs no other and sets window.vegaEmbed."""
-    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=VEGA_LITE)
+    code = "window.vegaEmbed = vegaEmbed;"
+    bundle: str = vl_convert.javascript_bundle(code, vl_version=VEGA_LITE)
+    return bundle
 
 
 def render(source: str, script: str) -> str:
-    """Return the page's source with the script in place of {bundle}; raise InputError where DVC
-    would replace a part of the script.
+    """Return the page's source with the script in place of {bundle}.
 
-    What would end or hide the script's element, `</script` and `<!--`, can only be in its strings
-    and regular expressions, where a backslash before / and ! changes nothing.
+    `</script` and `<!--` would end or hide the script's element. They can only be in its strings
+    and regular expressions, where a backslash before / and ! changes nothing. Raises InputError if
+    the script has a placeholder that DVC would replace.
     """
     if source.count(BUNDLE) != 1:
         raise InputError(f"{SOURCE}: expected {BUNDLE} once, found {source.count(BUNDLE)} times")
     for placeholder in DVC_PLACEHOLDERS:
         if placeholder in script:
             raise InputError(
-                f"the bundle has {placeholder} in it, which DVC would replace; try another version of vl-convert-python"
+                f"the bundle has {placeholder} in it, which DVC would replace; "
+                "try another version of vl-convert-python"
             )
-    return source.replace(
-        BUNDLE, script.replace("</script", r"<\/script").replace("<!--", r"<\!--")
-    )
+    escaped = script.replace("</script", r"<\/script").replace("<!--", r"<\!--")
+    return source.replace(BUNDLE, escaped)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,11 @@
-"""The page that `dvc plots show` fills is what its generator writes, and asks nothing of the
-network.
-"""
+"""The page that `dvc plots show` fills is what its generator writes, and needs no network."""
 
 import re
 
 import pytest
-from conftest import ROOT
 
 from digits.errors import InputError
+from tests.support.paths import ROOT
 from tools.plots_page import DVC_PLACEHOLDERS, PAGE, SOURCE, make_bundle, render
 
 SMALL = "<script>{bundle}</script>{plot_divs}"
@@ -28,7 +26,7 @@ def test_page_has_a_place_for_the_plots_and_none_for_dvcs_scripts():
 
 
 def test_page_has_the_licences_of_what_is_in_it():
-    comment = re.search(r"<!--(.*?)-->", (ROOT / PAGE).read_text(), re.S)[1]
+    comment = re.search(r"<!--(.*?)-->", (ROOT / PAGE).read_text(), re.DOTALL)[1]
     for phrase in (
         "University of Washington Interactive Data Lab",
         "Mike Bostock",

@@ -1,5 +1,6 @@
-"""A headless Chromium that opens a page, from disk or from this machine, and tells what the page
-asked for, what it logged, and what it drew.
+"""A headless Chromium that opens a page, from disk or from this machine.
+
+It tells what the page asked for, what it logged, and what it drew.
 """
 
 import json
@@ -15,26 +16,45 @@ from selenium.webdriver.remote.webelement import WebElement
 
 SECONDS = 60  # for a page to load and to draw; it takes two on an idle machine
 OPTIONS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--window-size=900,1200",
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=900,1200",
     # A page that asks for an address outside gets none, and the request is in the log.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-]  # fmt: skip
+]
 
 # Everything that Vega draws from data is in a group of the class role-mark; axes, legends and
-# titles are in others. A mark that takes no room is not to be seen. An item's datum is the row of
-# the table that it shows, or for a line the first of its rows.
+# titles are in others. A mark without extent is invisible. An item's datum is the row of the table
+# that it shows, or for a line the first of its rows.
 CHARTS = """
-return [...document.querySelectorAll('main > div')].filter(div => div.querySelector('svg')).map(div => [div.id, {
+const is_visible = mark => {
+    const box = mark.getBoundingClientRect();
+    return box.width + box.height > 0;
+};
+const describe = mark => {
+    const item = mark.__data__;
+    const name = item.datum?.name ?? item.datum?.datum?.name ?? null;
+    return [item.mark.marktype, name, Number(getComputedStyle(mark).opacity)];
+};
+const charts = [...document.querySelectorAll('main > div')].filter(div => div.querySelector('svg'));
+return charts.map(div => [div.id, {
     texts: [...div.querySelectorAll('svg text')].map(text => text.textContent),
-    marks: [...div.querySelectorAll('svg g.role-mark > *')].filter(mark => {
-        const box = mark.getBoundingClientRect();
-        return box.width + box.height > 0;
-    }).map(mark => {
-        const item = mark.__data__;
-        return [item.mark.marktype, item.datum?.name ?? item.datum?.datum?.name ?? null, Number(getComputedStyle(mark).opacity)];
-    }),
+    marks: [...div.querySelectorAll('svg g.role-mark > *')].filter(is_visible).map(describe),
 }])
+"""
+WAIT_FOR_DRAWINGS = """
+const promises = typeof drawings === 'undefined' ? [] : drawings;
+return Promise.allSettled(promises).then(() => null)
+"""
+FIND_TEXT = """
+const texts = document.getElementById(arguments[0]).querySelectorAll('text');
+return [...texts].find(text => text.textContent === arguments[1])
 """
 
 
@@ -72,17 +92,16 @@ class Browser:
         self.driver.set_script_timeout(SECONDS)
 
     def open(self, page: Path | str, width: int = 900) -> Opened:
-        """Open a file or an address, wait until it has loaded and its charts are drawn or have
-        failed, and return what it asked for and logged.
+        """Open a file or an address; return what the page asked for and logged.
+
+        Waits until the page has loaded and its charts are drawn or have failed.
         """
         self.driver.get("about:blank")
         self.driver.set_window_size(width, 1200)
         for log in ("performance", "browser"):  # of the page before
             self.driver.get_log(log)
         self.driver.get(page.resolve().as_uri() if isinstance(page, Path) else page)
-        self.run(
-            "return Promise.allSettled(typeof drawings === 'undefined' ? [] : drawings).then(() => null)"
-        )
+        self.run(WAIT_FOR_DRAWINGS)
         messages = [
             json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")
         ]
@@ -97,9 +116,7 @@ class Browser:
         )
 
     def run(self, script: str, *arguments: object) -> object:
-        """Run JavaScript in the page and return what it returns, or what the promise that it
-        returns comes to.
-        """
+        """Run JavaScript in the page and return its value, or that of the promise it returns."""
         return self.driver.execute_script(script, *arguments)
 
     def charts(self) -> dict[str, Chart]:
@@ -117,8 +134,7 @@ class Browser:
         ActionChains(self.driver).double_click(self.find_text(chart, text)).perform()
 
     def find_text(self, chart: str, text: str) -> WebElement:
-        script = "return [...document.getElementById(arguments[0]).querySelectorAll('text')].find(text => text.textContent === arguments[1])"
-        element = self.run(script, chart, text)
+        element = self.run(FIND_TEXT, chart, text)
         assert isinstance(element, WebElement), f"{chart} has no text {text!r}"
         return element
 
@@ -126,7 +142,16 @@ class Browser:
         self.driver.quit()
 
 
+def set_font(page: Path, font: str) -> None:
+    """Change a page of `dvc plots show` so that its charts are written in this font."""
+    options = "actions: false"
+    text = page.read_text(encoding="utf-8")
+    assert text.count(options) == 1
+    text = text.replace(options, f'{options}, config: {{font: "{font}"}}')
+    page.write_text(text, encoding="utf-8")
+
+
 def find_chromium() -> tuple[str, str] | None:
-    """Return the paths of Chromium and of its driver, or None where one of them is missing."""
+    """Return the paths of Chromium and of its driver, or None if one of them is missing."""
     browser, driver = (shutil.which(name) for name in ("chromium", "chromedriver"))
     return (browser, driver) if browser and driver else None
