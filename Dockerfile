@@ -3,7 +3,7 @@
 #     docker run --name digits digits make run
 FROM python:3.11.13-slim-bookworm
 
-# Debian keeps one version of a package only: a pinned one could not be had any more after its next security fix.
+# Debian keeps one version of a package only: a pin fails after the package's next security fix.
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends git make openssh-server \
@@ -13,13 +13,15 @@ RUN apt-get update \
 USER 1000
 WORKDIR /digits
 
-# The packages alone: an edit of the code does not install them again. PyPI's PyTorch is built for CUDA, that of this index for the CPU.
+# The packages alone: an edit of the code does not install them again. The default index has
+# PyTorch built for CUDA; this one has it built for the CPU.
 COPY --chown=digits:digits Makefile ./
 COPY --chown=digits:digits requirements requirements/
 ENV PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu PIP_NO_CACHE_DIR=1
-RUN make setup
+RUN make packages
 
-# The copied requirements may be newer than the environment that was made from the same ones. A volume on the cache takes over its owner.
+# The copied requirements may be newer than the environment that was made from the same ones.
+# A volume on the cache takes over its owner.
 COPY --chown=digits:digits . ./
-RUN touch .venv/installed && mkdir -p .dvc/cache
+RUN touch .venv/run-installed .venv/test-installed && make setup && mkdir -p .dvc/cache
 CMD ["make", "run"]

@@ -1,89 +1,60 @@
 """Classify pictures of digits with a trained model.
 
-python -m digits.commands.predict photo.png --model models/torch/cnn
-
-A picture is a PNG or JPEG file, say, of one digit on paper: a photograph, a scan or a drawing. It
-is brought to MNIST's form (`digits/pictures`) and from there on treated as an image of the test
-set. The engine written from scratch runs the models of all frameworks; none of these is imported
-unless --backend asks for it.
+A picture is an image file of one digit: a photograph, a scan or a drawing. It is brought to MNIST's
+form (digits/pictures) and then treated as an image of the test set. The engine written from scratch
+runs the models of all frameworks. --backend names another framework, which is then imported.
 """
 
 import argparse
 import json
 import sys
-from collections.abc import Iterable
-from importlib import import_module
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from digits.base.files import rewritten
-from digits.errors import InputError, one_line_errors
-from digits.model.model_file import Model, read_model
+from digits.base.params import FRAMEWORKS
+from digits.errors import InputError
+from digits.model.classify import classify
+from digits.model.model_file import load_model
 from digits.pictures.mnist_form import to_mnist_form
 from digits.pictures.picture_file import read_picture
-from digits.training.params import FRAMEWORKS
+from digits.training.backend import load_predict
+
+EXAMPLE = "digits predict photo.png --model models/torch/cnn"
 
 SHOWN_SCALE = 10  # pixels of --show for one of the network's
 N_RUNNERS_UP = 2
 
-
-def main() -> None:
-    arguments = parse_arguments()
-    model = load_model(arguments.model)
-    images, faults = read_images(arguments.pictures)
-    backend = import_module(f"digits.backends.{arguments.backend}.network")
-    probabilities = (
-        dict(zip(images, classify(backend, model, list(images.values())), strict=True))
-        if images
-        else {}
-    )
-    if arguments.show and images:
-        show(arguments.show, images.values())
-    names = model.description.preprocessing.class_names
-    if arguments.json:
-        print(
-            json.dumps(
-                [
-                    describe(path, names, probabilities.get(path), faults.get(path))
-                    for path in arguments.pictures
-                ],
-                indent=2,
-            )
-        )
-    for path in arguments.pictures:
-        if path in faults:
-            print(f"error: {faults[path]}", file=sys.stderr)
-        elif not arguments.json:
-            print(f"{path}: {answer(names, probabilities[path])}")
-    sys.exit(1 if faults else 0)
+# By picture: an image in MNIST's form, its classes' probabilities, or what is wrong with it.
+Images = dict[Path, np.ndarray]
+Probabilities = Mapping[Path, np.ndarray]
+Faults = dict[Path, str]
 
 
-def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description="Classify pictures of digits with a trained model."
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
     parser.add_argument(
         "pictures",
         nargs="+",
         type=Path,
         metavar="picture",
-        help="a PNG or JPEG file, say, of one digit on paper",
+        help="an image file of one digit: PNG, JPEG, WebP, GIF, BMP or TIFF",
     )
     parser.add_argument(
         "--model",
         required=True,
         type=Path,
-        help="a run's folder, as models/torch/cnn, or the model's file",
+        help="a run's folder, as in models/torch/cnn, or the model's file",
     )
     parser.add_argument(
         "--backend",
         choices=FRAMEWORKS,
         default="scratch",
-        help="what does the sums, whoever trained the model (scratch)",
+        help="what runs the network, whatever trained it (scratch)",
     )
     parser.add_argument(
         "--json", action="store_true", help="print the probabilities of all classes as JSON"
@@ -92,79 +63,85 @@ def parse_arguments() -> argparse.Namespace:
         "--show",
         type=Path,
         metavar="PNG",
-        help="write what the network saw, the pictures beside each other",
+        help="write what the network sees, the images side by side",
     )
-    return parser.parse_args()
 
 
-def load_model(path: Path) -> Model:
-    """Return the model of a file, or of a run's folder."""
-    return read_model(path / "model.safetensors" if path.is_dir() else path)
+def run(arguments: argparse.Namespace) -> int:
+    """Print the answers; return 1 if a picture could not be classified."""
+    model = load_model(arguments.model)
+    images, faults = read_images(arguments.pictures)
+    probabilities: Probabilities = {}
+    if images:
+        found = classify(load_predict(arguments.backend), model, list(images.values()))
+        probabilities = dict(zip(images, found, strict=True))
+    if arguments.show and images:
+        write_images(arguments.show, list(images.values()))
+    names = model.description.preprocessing.class_names
+    if arguments.json:
+        print_json(arguments.pictures, names, probabilities, faults)
+    for path in arguments.pictures:
+        if path in faults:
+            print(f"error: {faults[path]}", file=sys.stderr)
+        elif not arguments.json:
+            print(f"{path}: {format_answer(names, probabilities[path])}")
+    return 1 if faults else 0
 
 
-def read_images(paths: Iterable[Path]) -> tuple[dict[Path, np.ndarray], dict[Path, str]]:
-    """Return the pictures that hold a digit in MNIST's form, and of the others what is wrong with
-    them, in one line.
-    """
-    images, faults = {}, {}
+def read_images(paths: Iterable[Path]) -> tuple[Images, Faults]:
+    """Return the images of the pictures that hold a digit, and the faults of the others."""
+    images: Images = {}
+    faults: Faults = {}
     for path in paths:
         try:
-            picture = read_picture(path)
-            try:
-                images[path] = to_mnist_form(picture)
-            except InputError as error:
-                raise InputError(f"{path}: {error}") from None
+            images[path] = read_image(path)
         except InputError as error:
             faults[path] = " ".join(str(error).split())
     return images, faults
 
 
-def classify(backend: ModuleType, model: Model, images: list[np.ndarray]) -> np.ndarray:
-    """Return the probabilities of the classes, float32 (n, n_classes), for images in MNIST's form,
-    uint8 (28, 28) each.
-    """
-    return backend.predict(
-        model.description.architecture, model.weights, model.inputs(np.stack(images)), threads=1
-    )
+def read_image(path: Path) -> np.ndarray:
+    """Return the digit of a picture in MNIST's form, uint8 (28, 28); raise InputError."""
+    picture = read_picture(path)
+    try:
+        return to_mnist_form(picture)
+    except InputError as error:
+        raise InputError(f"{path} {error}") from None
 
 
-def answer(names: list[str], probabilities: np.ndarray) -> str:
-    """Return the likeliest class and the runners-up, as in "7 (98.2 %), then 1 (1.3 %), 9 (0.4 %)"."""
-    ranked = [
-        f"{names[number]} ({100 * probabilities[number]:.1f} %)"
-        for number in np.argsort(-probabilities, kind="stable")
-    ]
-    return f"{ranked[0]}, then {', '.join(ranked[1 : 1 + N_RUNNERS_UP])}"
+def print_json(
+    paths: Iterable[Path], names: list[str], probabilities: Probabilities, faults: Faults
+) -> None:
+    """Print a list with one mapping a picture."""
+    answers: list[dict[str, Any]] = []
+    for path in paths:
+        if path in faults:
+            answers.append({"file": str(path), "error": faults[path]})
+        else:
+            answers.append({"file": str(path)} | describe_answer(names, probabilities[path]))
+    print(json.dumps(answers, indent=2))
 
 
-def describe(
-    path: Path, names: list[str], probabilities: np.ndarray | None, fault: str | None
-) -> dict[str, Any]:
-    """Return one picture's answer as JSON has it: the file and class, confidence and probabilities
-    by class, or the file and its error.
-    """
-    if probabilities is None:
-        return {"file": str(path), "error": fault}
-    shares = {
-        name: round(float(probability), 6)
-        for name, probability in zip(names, probabilities, strict=True)
-    }
-    likeliest = names[int(probabilities.argmax())]
+def format_answer(names: list[str], probabilities: np.ndarray) -> str:
+    """Return the likeliest classes: "7 (98.2 %), then 1 (1.3 %), 9 (0.4 %)"."""
+    order = np.argsort(-probabilities, kind="stable")[: 1 + N_RUNNERS_UP]
+    best, *others = [f"{names[number]} ({100 * probabilities[number]:.1f} %)" for number in order]
+    return f"{best}, then {', '.join(others)}"
+
+
+def describe_answer(names: list[str], probabilities: np.ndarray) -> dict[str, Any]:
+    """Return the likeliest class, its probability and those of all classes."""
+    rounded = [round(float(probability), 6) for probability in probabilities]
+    likeliest = int(probabilities.argmax())
     return {
-        "file": str(path),
-        "class": likeliest,
-        "confidence": shares[likeliest],
-        "probabilities": shares,
+        "class": names[likeliest],
+        "confidence": rounded[likeliest],
+        "probabilities": dict(zip(names, rounded, strict=True)),
     }
 
 
-def show(path: Path, images: Iterable[np.ndarray]) -> None:
+def write_images(path: Path, images: Sequence[np.ndarray]) -> None:
     """Write images, uint8 (28, 28), as one picture, side by side and enlarged."""
-    picture = np.kron(np.hstack(list(images)), np.ones((SHOWN_SCALE, SHOWN_SCALE), np.uint8))
+    pixels = np.kron(np.hstack(images), np.ones((SHOWN_SCALE, SHOWN_SCALE), np.uint8))
     with rewritten(path) as partial:
-        Image.fromarray(picture).save(partial, "png")
-
-
-if __name__ == "__main__":
-    with one_line_errors():
-        main()
+        Image.fromarray(pixels).save(partial, "png")

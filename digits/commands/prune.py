@@ -1,67 +1,66 @@
-"""Remove what runs that are no longer in params.yaml left behind: DVC forgets a removed stage, but
-keeps its files and its lock entry.
+"""Remove the files of runs that params.yaml no longer has.
 
-python -m digits.commands.prune
+DVC forgets the stage of a removed run, and keeps its files and its entry in dvc.lock.
 """
 
+import argparse
 import shutil
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from ruamel.yaml import YAML
+EXAMPLE = "digits prune"
 
-from digits.errors import one_line_errors
-from digits.training.params import FRAMEWORKS, Params, load_params
+# What a run leaves, under its name, in the folders of its framework.
+PATTERNS = (
+    "models/{}/*",
+    "models/times/{}/*.json",
+    "checkpoints/{}/*.safetensors",
+    "metrics/{}/*.json",
+    "data/evaluation/{}/*",
+)
+
+Runs = Mapping[str, Sequence[str]]  # the names of each framework's runs
 
 
-def main() -> None:
-    params = load_params()
-    for path in leftover_files(params):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add no arguments."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Remove the files and the entries in dvc.lock, and print each; return the exit status."""
+    from digits.base.params import FRAMEWORKS, load_run_names
+    from digits.pipeline.checkout import check_checkout
+    from digits.pipeline.lock import LOCK, read_lock, remove_entries
+
+    check_checkout()
+    runs: Runs = {framework: load_run_names(framework) for framework in FRAMEWORKS}
+    stages = leftover_stages(read_lock(Path()) if Path(LOCK).exists() else (), runs)
+    for path in leftover_files(Path(), runs):
         print(f"removing {path}")
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-    yaml = YAML()
-    lock_path = Path("dvc.lock")
-    lock = yaml.load(lock_path) if lock_path.exists() else {"stages": {}}
-    stages = leftover_stages(params, lock["stages"])
     for stage in stages:
-        print(f"removing {stage} from {lock_path}")
-        del lock["stages"][stage]
+        print(f"removing {stage} from {LOCK}")
     if stages:
-        yaml.dump(lock, lock_path)
+        remove_entries(Path(), stages)
+    return 0
 
 
-def leftover_files(params: Params) -> list[Path]:
-    """Return the files and folders of runs that are in none of params.yaml's sections."""
-    patterns = (
-        "models/{}/*",
-        "models/times/{}/*.json",
-        "checkpoints/{}/*.safetensors",
-        "metrics/{}/*.json",
-        "data/evaluation/{}/*",
-    )
-    found = [
-        (path, framework)
-        for framework in FRAMEWORKS
-        for pattern in patterns
-        for path in sorted(Path().glob(pattern.format(framework)))
-    ]
-    return [
-        path
-        for path, framework in found
-        if path.stem not in params.runs(framework) and path.name != ".gitignore"
-    ]
+def leftover_files(root: Path, runs: Runs) -> list[Path]:
+    """Return the files and folders of runs that are not among the frameworks' runs."""
+    leftovers: list[Path] = []
+    for framework, names in runs.items():
+        for pattern in PATTERNS:
+            found = sorted(root.glob(pattern.format(framework)))
+            leftovers += [path for path in found if path.stem not in names and is_visible(path)]
+    return leftovers
 
 
-def leftover_stages(params: Params, stages: dict) -> list[str]:
-    """Return the train stages of dvc.lock whose run is not in params.yaml."""
-    return [
-        stage
-        for stage in stages
-        for framework in FRAMEWORKS
-        if stage.startswith(f"train_{framework}@")
-        and stage.split("@")[1] not in params.runs(framework)
-    ]
+def is_visible(path: Path) -> bool:
+    """Return whether a file is no .gitignore of DVC's, and not one that is being written."""
+    return not path.name.startswith(".")
 
 
-if __name__ == "__main__":
-    with one_line_errors():
-        main()
+def leftover_stages(stages: Iterable[str], runs: Runs) -> list[str]:
+    """Return the train stages whose run is not among the frameworks' runs."""
+    known = {f"train_{framework}@{name}" for framework, names in runs.items() for name in names}
+    return [stage for stage in stages if stage.startswith("train_") and stage not in known]

@@ -1,45 +1,56 @@
-"""Fetch the real data where the stand-in has taken their place: DVC would take the download for
-done.
+"""Replace synthetic digits by the real ones.
 
-python -m digits.commands.refetch
+If MNIST could not be downloaded, the pipeline drew synthetic digits instead. To DVC that download
+is done, so it would never try again.
 """
 
-import subprocess
+import argparse
 import sys
 import tempfile
 from pathlib import Path
 
-from digits.base.files import read_json
-from digits.errors import InputError, one_line_errors
-from digits.training.params import load_params
+from digits.errors import InputError
 
+EXAMPLE = "digits refetch"
 DATASET = Path("data/raw/dataset.json")
 
 
-def main() -> None:
-    wanted = load_params().download
-    if (
-        wanted.dataset != "mnist"
-        or not DATASET.exists()
-        or read_json(DATASET)["dataset"] != "stand_in"
-    ):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add no arguments."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Replace the digits if there is anything to replace; return the exit status."""
+    from digits.pipeline.checkout import check_checkout
+
+    check_checkout()
+    replace_synthetic_digits()
+    return 0
+
+
+def replace_synthetic_digits() -> None:
+    """Download MNIST if synthetic digits stand in for it; keep these if it cannot be downloaded.
+
+    Raises InputError if the stage that stores it fails.
+    """
+    from digits.base.files import read_json
+    from digits.datasets.params import load_download
+
+    wanted = load_download()
+    if wanted.dataset != "mnist" or not DATASET.exists():
         return
-    print(
-        "the stand-in digits have taken the place of mnist: asking for the real ones again",
-        file=sys.stderr,
-    )
-    from digits.datasets.fetch import fetch, own_mirror  # imports PyTorch, which takes seconds
+    if read_json(DATASET)["dataset"] != "stand_in":
+        return
+    print("synthetic digits stand in for mnist: trying to download mnist again", file=sys.stderr)
+    from digits.datasets.fetch import fetch, own_mirror
+    from digits.pipeline.checkout import hash_code, run_dvc
 
     try:
         with tempfile.TemporaryDirectory() as folder:
             fetch(wanted.dataset, own_mirror(wanted), Path(folder))
     except InputError as error:
-        print(f"still not to be had, the stand-in stays: {error}", file=sys.stderr)
+        print(f"the synthetic digits stay: {error}", file=sys.stderr)
         return
-    if subprocess.run(["dvc", "repro", "--force", "--single-item", "download"]).returncode:
+    hash_code()
+    if run_dvc("repro", "--force", "--single-item", "download"):
         raise InputError("dvc repro failed to download mnist again; see above")
-
-
-if __name__ == "__main__":
-    with one_line_errors():
-        main()

@@ -1,159 +1,102 @@
-"""Run the whole pipeline again from nothing, and tell whether the same comes out.
+"""Run the pipeline again from nothing and compare every byte.
 
-    python -m digits.commands.verify            run what is committed in a temporary clone, and
-    compare with what is committed python -m digits.commands.verify FOLDER     compare with another
-    checkout of the same commit, on another machine's disk, say
+Runs what is committed in a temporary clone and compares it with what is committed; with a folder,
+compares the last results here with those of another checkout of the same commit, such as one from
+another machine.
 
-On the same machine every output must have the same bytes, but for the few that hold wall-clock
-times. Another kind of processor adds in another order, and training carries a last bit that differs
-far: there, the results must agree within a tolerance. Exit status 0: the same bytes; 3: the same
+On the same machine every output must have the same bytes, except the few with wall-clock times.
+Another kind of processor adds numbers in another order, and training amplifies a different last
+bit: there, the results must agree within a tolerance. Exit status 0: the same bytes; 3: the same
 results within the tolerance; 4: other results; 1: they cannot be compared.
 """
 
 import argparse
-import os
 import shutil
-import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
-from ruamel.yaml import YAML
+from digits.errors import InputError
 
-from digits.base.files import read_json
-from digits.errors import InputError, one_line_errors
-
-# What holds wall-clock times. No other output depends on it.
-WITH_TIMES = ("models/times/", "plots/report.html", "plots/with_times/")
-# How far a run's results may be off on another kind of processor: some three times what another
+EXAMPLE = "digits verify ../other-checkout"
+# How far a run's results may be off on another kind of processor: about three times what another
 # seed changes.
 TOLERANCES = {"accuracy": 0.003, "log_loss": 0.015}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description="Run the whole pipeline again, and tell whether the same comes out."
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
     parser.add_argument(
         "folder",
         nargs="?",
         type=Path,
-        help="compare with this checkout instead, in which the pipeline has run",
+        help="compare with this checkout, in which the pipeline has run, and run nothing",
     )
-    other = parser.parse_args().folder
-    if other:
-        sys.exit(report(Path(), other))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Compare and print the differences; return the exit status: 0, 3 or 4 (see above)."""
+    from digits.pipeline.checkout import check_checkout
+
+    check_checkout()
+    if arguments.folder:
+        return compare(Path(), arguments.folder)
+    return run_again()
+
+
+def run_again() -> int:
+    """Run the pipeline in a fresh clone and return how the results compare with the commit's."""
+    from digits.pipeline.checkout import run_dvc
+    from digits.pipeline.clone import fresh_clone
+
     with fresh_clone() as (clone, environment), tempfile.TemporaryDirectory() as folder:
         committed = Path(folder)
         shutil.copy(clone / "dvc.lock", committed)
         shutil.copytree(clone / "metrics", committed / "metrics")
-        if subprocess.run(
-            ["dvc", "repro", "--force", "--no-run-cache"], cwd=clone, env=environment
-        ).returncode:
+        repro = ("repro", "--force", "--no-run-cache")
+        if run_dvc(*repro, folder=clone, environment=environment):
             raise InputError("dvc repro failed in the clone")
-        sys.exit(report(committed, clone))
+        return compare(committed, clone)
 
 
-@contextmanager
-def fresh_clone() -> Iterator[tuple[Path, dict[str, str]]]:
-    """Yield a temporary clone of what is committed here, and the environment for a pipeline in it:
-    a mirror's folder is found from there.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        subprocess.run(["git", "clone", "--quiet", ".", folder], check=True)
-        mirror = os.environ.get("DIGITS_MIRROR", "")
-        yield (
-            Path(folder),
-            os.environ
-            | (
-                {"DIGITS_MIRROR": str(Path(mirror).resolve())}
-                if mirror and "://" not in mirror
-                else {}
-            ),
-        )
+def compare(ours: Path, theirs: Path) -> int:
+    """Print how the outputs of two checkouts compare, and return the exit status."""
+    from digits.pipeline.lock import WITH_TIMES, differing_outputs, read_lock
 
-
-def report(ours: Path, theirs: Path) -> int:
-    """Print how two checkouts' outputs compare, and return the exit status."""
-    differing = differing_outputs(read_lock(ours), read_lock(theirs))
+    lock = read_lock(ours)
+    differing = differing_outputs(lock, read_lock(theirs))
     if not differing:
-        print(f"the same bytes in every output but those that hold times ({', '.join(WITH_TIMES)})")
+        print(f"the same bytes in every output except those with times ({', '.join(WITH_TIMES)})")
         return 0
     print(f"other bytes in {', '.join(differing)}")
-    shifts = metric_shifts(ours, theirs)
-    for run, name, shift in shifts:
-        print(f"{run}: {name} differs by {shift:+.5f}; the tolerance is {TOLERANCES[name]}")
-    if all(abs(shift) <= TOLERANCES[name] for _, name, shift in shifts):
+    shifts = metric_shifts(ours, theirs, lock)
+    for title, metric, shift in shifts:
+        print(f"{title}: {metric} differs by {shift:+.5f}; the tolerance is {TOLERANCES[metric]}")
+    if all(abs(shift) <= TOLERANCES[metric] for _, metric, shift in shifts):
         print("the same results within the tolerance for another kind of processor")
         return 3
     print("other results")
     return 4
 
 
-def read_lock(root: Path) -> dict[str, Any]:
-    path = root / "dvc.lock"
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; expected a checkout in which the pipeline has run")
-    return YAML(typ="safe").load(path)["stages"]
+def metric_shifts(ours: Path, theirs: Path, stages: Iterable[str]) -> list[tuple[str, str, float]]:
+    """Return (run, metric, their value minus ours) for each metric with a tolerance that differs.
 
-
-def differing_outputs(ours: dict[str, Any], theirs: dict[str, Any]) -> list[str]:
-    """Return the paths of outputs with other hashes, those with times left out; raise InputError
-    unless code and params are the same.
+    The runs, as in "torch/cnn", are those of the train stages in `stages`.
     """
-    if ours.keys() != theirs.keys():
-        raise InputError(
-            f"not the same stages: {', '.join(sorted(ours.keys() ^ theirs.keys()))} in one only; run `dvc repro` in both"
-        )
-    for stage in ours:
-        made = {out["path"] for lock in ours.values() for out in lock["outs"]}
-        for part in ("deps", "params"):
-            if given(ours[stage], part, made) != given(theirs[stage], part, made):
-                raise InputError(
-                    f"not the same pipeline: {stage} has other {part}; check out the same commit in both, and run `dvc repro`"
-                )
-    hashes = [
-        {out["path"]: out["md5"] for lock in stages.values() for out in lock["outs"]}
-        for stages in (ours, theirs)
-    ]
-    paths = sorted(hashes[0].keys() | hashes[1].keys())
-    return [
-        path
-        for path in paths
-        if not f"{path}/".startswith(WITH_TIMES) and hashes[0].get(path) != hashes[1].get(path)
-    ]
+    from digits.base.files import read_json
 
-
-def given(stage: dict[str, Any], part: str, made: set[str]) -> Any:
-    """Return a stage's params, or its deps that no stage makes: what people wrote."""
-    if part == "params":
-        return stage.get("params")
-    return {
-        dep["path"]: dep["md5"]
-        for dep in stage["deps"]
-        if not any(dep["path"] == path or f"{path}/".startswith(f"{dep['path']}/") for path in made)
-    }
-
-
-def metric_shifts(ours: Path, theirs: Path) -> list[tuple[str, str, float]]:
-    """Return for each run, as torch/cnn, and each metric with a tolerance, theirs less ours where
-    they differ.
-    """
-    shifts = []
-    for path in sorted((ours / "metrics").glob("*/*.json")):
-        mine, other = read_json(path), read_json(theirs / path.relative_to(ours))
-        run = f"{path.parent.name}/{path.stem}"
+    shifts: list[tuple[str, str, float]] = []
+    for stage in sorted(stages):
+        training, _, name = stage.partition("@")
+        if not training.startswith("train_"):
+            continue
+        title = f"{training.removeprefix('train_')}/{name}"
+        path = f"metrics/{title}.json"
+        mine, other = read_json(ours / path), read_json(theirs / path)
         shifts += [
-            (run, name, other[name] - mine[name])
-            for name in TOLERANCES
-            if other[name] != mine[name]
+            (title, metric, other[metric] - mine[metric])
+            for metric in TOLERANCES
+            if other[metric] != mine[metric]
         ]
     return shifts
-
-
-if __name__ == "__main__":
-    with one_line_errors():
-        main()

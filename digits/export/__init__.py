@@ -1,1 +1,1 @@
-"""Model files for other programs, one module per format."""
+"""Models as files that others load without this project: one module per format."""

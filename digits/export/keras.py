@@ -1,46 +1,52 @@
-"""--to keras: a .keras file of standard layers, for keras.saving.load_model with safe_mode on, as
-it is. Contract: digits/commands/export.py.
+"""--to keras: a .keras file of standard layers, for keras.saving.load_model with safe_mode on.
 
-Keras has no place for what `describe` returned: it is the member digits.json of the .keras file,
-which is a zip archive.
+Contract: digits/export/formats.py. Keras has no place for what `describe` returned. It is the
+member digits.json of the .keras file, which is a zip archive.
 """
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
-# Before any import of TensorFlow, as in digits/backends/tf/network.py.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# First: it sets environment variables that TensorFlow reads when it is imported.
+from digits.backends.tf import network
 
+# isort: split
 import keras
 import numpy as np
 
-from digits.backends.tf import network as backend_tf
-from digits.model.model_file import Model, kept_pixels
+from digits.model.model_file import Model
+
+METADATA = "digits.json"
 
 
 def write(path: Path, model: Model, metadata: dict[str, Any]) -> None:
-    description, preprocessing = model.description, model.description.preprocessing
-    network = backend_tf.build(description.architecture, description.input_shape, seed=0)
-    network.set_weights(list(model.weights.values()))
+    """Write the model, and what `describe` returned of it."""
+    description = model.description
+    built = network.build(description.architecture, description.input_shape, seed=0)
+    built.set_weights(list(model.weights.values()))
     images = keras.Input((28, 28), name="images")
-    x = keras.layers.Rescaling(
-        1 / preprocessing.std, offset=-preprocessing.mean / preprocessing.std
-    )(images)
-    kept = kept_pixels(description.pixels, preprocessing)
-    x = (
-        keras.layers.Reshape((28, 28, 1))(x)
-        if kept is None
-        else keras.ops.take(keras.layers.Flatten()(x), kept, axis=1)
-    )
-    for layer in network.layers:
+    x = from_raw(images, model)
+    for layer in built.layers:
         x = layer(x)
     keras.Model(images, x, name="digits").save(path)
     with ZipFile(path, "a") as archive:
-        archive.writestr("digits.json", json.dumps(metadata))
+        archive.writestr(METADATA, json.dumps(metadata))
+
+
+def from_raw(images: keras.KerasTensor, model: Model) -> keras.KerasTensor:
+    """Return the network's input: images normalised, with a channel or as the kept pixels."""
+    preprocessing = model.description.preprocessing
+    mean, std = preprocessing.mean, preprocessing.std
+    x = keras.layers.Rescaling(1 / std, offset=-mean / std)(images)
+    kept = model.description.kept_pixels
+    if kept is None:
+        return keras.layers.Reshape((28, 28, 1))(x)
+    return keras.ops.take(keras.layers.Flatten()(x), kept, axis=1)
 
 
 def logits(path: Path, images: np.ndarray) -> np.ndarray:
-    return keras.saving.load_model(path, safe_mode=True).predict_on_batch(images)
+    """Load the file as its users do; return the logits, float32 (n, n_classes)."""
+    found: np.ndarray = keras.saving.load_model(path, safe_mode=True).predict_on_batch(images)
+    return found

@@ -1,14 +1,14 @@
-"""--to onnx: a graph of standard operators, for ONNX Runtime and others. Contract:
-digits/commands/export.py.
+"""--to onnx: a graph of standard operators, for ONNX Runtime and others.
 
-Written from our layers, without a framework. The input is "images", float32 (n, 28, 28), as ONNX
-wants one type: uint8 is to be cast before. The output is "logits", float32 (n, n_classes). Within,
-images are (n, channels, height, width). What `describe` returned are its metadata_props. Operators:
-https://onnx.ai/onnx/operators/
+Contract: digits/export/formats.py. Written from our layers, without a framework. The input is
+"images", float32 (n, 28, 28): ONNX wants one type, so uint8 must be cast before. The output is
+"logits", float32 (n, n_classes). Inside, images are (n, channels, height, width). What `describe`
+returned are its metadata_props. Operators: https://onnx.ai/onnx/operators/
 """
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 from digits.model.architecture import (
+    BATCH_NORM,
     BatchNorm,
     Conv,
     Dense,
@@ -31,41 +32,30 @@ from digits.model.architecture import (
     Weights,
     infer_shapes,
 )
-from digits.model.model_file import Model, kept_pixels
-from digits.training.params import BATCH_NORM
+from digits.model.model_file import Model
 
-# Of 2022, so that older runtimes and converters read the file; no operator used here has changed
-# for us since.
+# Of 2022, so that older runtimes and converters read the file. The operators used here have not
+# changed since.
 OPSET, IR_VERSION = 17, 8
 
-# An operator, its arrays by role in the operator's order, and its attributes.
-Step = tuple[str, Weights, dict[str, Any]]
 
-# Layer type to operators, from the layer, the shape of its input and its arrays.
-LAYERS: dict[type[Layer], Callable[[Any, Shape, Weights], list[Step]]] = {
-    Conv: lambda layer, shape, arrays: [
-        ("Conv", to_onnx(arrays), {"strides": [layer.stride] * 2, "pads": pads(layer)})
-    ],
-    MaxPool: lambda layer, shape, arrays: [
-        ("MaxPool", {}, {"kernel_shape": [layer.size] * 2, "strides": [layer.size] * 2})
-    ],
-    Dense: lambda layer, shape, arrays: [("Gemm", arrays, {})],
-    Relu: lambda layer, shape, arrays: [("Relu", {}, {})],
-    Sigmoid: lambda layer, shape, arrays: [("Sigmoid", {}, {})],
-    # Flat vectors are in the order height, width, channels.
-    Flatten: lambda layer, shape, arrays: (
-        [("Transpose", {}, {"perm": [0, 2, 3, 1]}), ("Flatten", {}, {})] if len(shape) == 3 else []
-    ),
-    Dropout: lambda layer, shape, arrays: [],  # training's alone
-    BatchNorm: lambda layer, shape, arrays: [
-        ("BatchNormalization", arrays, {"epsilon": BATCH_NORM.epsilon})
-    ],
-}
+@dataclass(frozen=True)
+class Operator:
+    """An ONNX operator, its arrays by role in the operator's order, and its attributes."""
+
+    type: str
+    arrays: Weights = field(default_factory=dict)
+    attributes: dict[str, Any] = field(default_factory=dict)
 
 
-def to_onnx(arrays: Weights) -> Weights:
-    """Return a convolution's W (size, size, n_in, n_out) as (n_out, n_in, size, size); b as it is."""
-    return {"W": arrays["W"].transpose(3, 2, 0, 1), "b": arrays["b"]}
+Steps = list[tuple[str, Operator]]  # named operators, in their order
+
+
+def conv(layer: Conv, shape: Shape, arrays: Weights) -> list[Operator]:
+    """W (size, size, n_in, n_out) becomes (n_out, n_in, size, size)."""
+    channels_first = {"W": arrays["W"].transpose(3, 2, 0, 1), "b": arrays["b"]}
+    attributes = {"strides": [layer.stride] * 2, "pads": pads(layer)}
+    return [Operator("Conv", channels_first, attributes)]
 
 
 def pads(layer: Conv) -> list[int]:
@@ -74,75 +64,102 @@ def pads(layer: Conv) -> list[int]:
     return [both // 2] * 2 + [both - both // 2] * 2
 
 
+def max_pool(layer: MaxPool, shape: Shape, arrays: Weights) -> list[Operator]:
+    size = [layer.size] * 2
+    return [Operator("MaxPool", attributes={"kernel_shape": size, "strides": size})]
+
+
+def flatten(layer: Flatten, shape: Shape, arrays: Weights) -> list[Operator]:
+    """Flat vectors are in the order height, width, channels."""
+    if len(shape) != 3:
+        return []
+    return [Operator("Transpose", attributes={"perm": [0, 2, 3, 1]}), Operator("Flatten")]
+
+
+# Layer type to operators, from the layer, the shape of its input and its arrays.
+LAYERS: dict[type[Layer], Callable[[Any, Shape, Weights], list[Operator]]] = {
+    Conv: conv,
+    MaxPool: max_pool,
+    Dense: lambda layer, shape, arrays: [Operator("Gemm", arrays)],
+    Relu: lambda layer, shape, arrays: [Operator("Relu")],
+    Sigmoid: lambda layer, shape, arrays: [Operator("Sigmoid")],
+    Flatten: flatten,
+    Dropout: lambda layer, shape, arrays: [],  # only training drops
+    BatchNorm: lambda layer, shape, arrays: [
+        Operator("BatchNormalization", arrays, {"epsilon": BATCH_NORM.epsilon})
+    ],
+}
+
+
 def write(path: Path, model: Model, metadata: dict[str, Any]) -> None:
+    """Write the model, and what `describe` returned of it."""
     description = model.description
     output_shape = infer_shapes(description.architecture, description.input_shape)[-1]
-    graph = build_graph(input_steps(model) + network_steps(model), output_shape)
     exported = helper.make_model(
-        graph,
+        build_graph(from_raw(model) + network_steps(model), output_shape),
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=IR_VERSION,
         producer_name="digits",
     )
-    helper.set_model_props(
-        exported,
-        {
-            key: value if isinstance(value, str) else json.dumps(value)
-            for key, value in metadata.items()
-        },
-    )
+    texts = {
+        key: value if isinstance(value, str) else json.dumps(value)
+        for key, value in metadata.items()
+    }
+    helper.set_model_props(exported, texts)
     onnx.checker.check_model(exported, full_check=True)
     onnx.save(exported, path)
 
 
-def input_steps(model: Model) -> list[tuple[str, Step]]:
-    """Return the named steps from raw images to what the network takes."""
+def from_raw(model: Model) -> Steps:
+    """Return the steps from raw images to the network's input."""
     preprocessing = model.description.preprocessing
-    steps: list[tuple[str, Step]] = [
-        ("center", ("Sub", {"mean": np.array(preprocessing.mean, np.float32)}, {})),
-        ("scale", ("Div", {"std": np.array(preprocessing.std, np.float32)}, {})),
+    steps = [
+        ("center", Operator("Sub", {"mean": np.array(preprocessing.mean, np.float32)})),
+        ("scale", Operator("Div", {"std": np.array(preprocessing.std, np.float32)})),
     ]
-    kept = kept_pixels(model.description.pixels, preprocessing)
+    kept = model.description.kept_pixels
     if kept is None:
-        return [*steps, ("channel", ("Unsqueeze", {"axes": np.array([1])}, {}))]
+        return [*steps, ("channel", Operator("Unsqueeze", {"axes": np.array([1])}))]
     return [
         *steps,
-        ("flatten", ("Flatten", {}, {})),
-        ("kept", ("Gather", {"pixels": np.array(kept)}, {"axis": 1})),
+        ("flatten", Operator("Flatten")),
+        ("kept", Operator("Gather", {"pixels": np.array(kept)}, {"axis": 1})),
     ]
 
 
-def network_steps(model: Model) -> list[tuple[str, Step]]:
+def network_steps(model: Model) -> Steps:
     """Return the steps of each layer, named as the layer's weights are."""
-    architecture = model.description.architecture
-    shapes = infer_shapes(architecture, model.description.input_shape)
-    steps: list[tuple[str, Step]] = []
-    for index, (layer, shape) in enumerate(zip(architecture, shapes, strict=False)):
+    layers = model.description.architecture
+    shapes = infer_shapes(layers, model.description.input_shape)
+    steps: Steps = []
+    for index, layer in enumerate(layers):
         name = f"{index}_{layer.type}"
-        of_layer = {role: model.weights[f"{name}.{role}"] for role in layer.weight_shapes(shape)}
-        steps += [(name, step) for step in LAYERS[type(layer)](layer, shape, of_layer)]
+        shape = shapes[index]
+        arrays = {role: model.weights[f"{name}.{role}"] for role in layer.weight_shapes(shape)}
+        steps += [(name, operator) for operator in LAYERS[type(layer)](layer, shape, arrays)]
     return steps
 
 
-def build_graph(steps: list[tuple[str, Step]], output_shape: Shape) -> onnx.GraphProto:
+def build_graph(steps: Steps, output_shape: Shape) -> onnx.GraphProto:
     """Return the steps in a row, from "images" to "logits"."""
-    nodes, arrays, x = [], [], "images"
-    for number, (name, (operator, of_step, attributes)) in enumerate(steps, start=1):
-        y = "logits" if number == len(steps) else f"{name}.{operator}"
-        names = [f"{name}.{role}" for role in of_step]
-        arrays += [
-            numpy_helper.from_array(np.ascontiguousarray(array), f"{name}.{role}")
-            for role, array in of_step.items()
-        ]
+    nodes, constants, x = [], [], "images"
+    for number, (name, operator) in enumerate(steps, start=1):
+        title = f"{name}.{operator.type}"
+        y = "logits" if number == len(steps) else title
+        arrays = {f"{name}.{role}": array for role, array in operator.arrays.items()}
+        for array_name, array in arrays.items():
+            constants.append(numpy_helper.from_array(np.ascontiguousarray(array), array_name))
         nodes.append(
-            helper.make_node(operator, [x, *names], [y], name=f"{name}.{operator}", **attributes)
+            helper.make_node(operator.type, [x, *arrays], [y], name=title, **operator.attributes)
         )
         x = y
     images = helper.make_tensor_value_info("images", TensorProto.FLOAT, ["n", 28, 28])
     logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", *output_shape])
-    return helper.make_graph(nodes, "digits", [images], [logits], arrays)
+    return helper.make_graph(nodes, "digits", [images], [logits], constants)
 
 
 def logits(path: Path, images: np.ndarray) -> np.ndarray:
+    """Load the file as its users do; return the logits, float32 (n, n_classes)."""
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    return session.run(["logits"], {"images": images.astype(np.float32)})[0]
+    found: np.ndarray = session.run(["logits"], {"images": images.astype(np.float32)})[0]
+    return found

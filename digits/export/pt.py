@@ -1,12 +1,11 @@
 """--to pt: a TorchScript program, for torch.jit.load in Python and torch::jit::load in C++.
-Contract: digits/commands/export.py.
 
-PyTorch means torch.export to follow TorchScript, but torch.export.load unpickles any object that a
-file names (seen in 2.13), and so runs what it says; torch.jit.load builds tensors and the program's
-own types, and refuses all else.
+Contract: digits/export/formats.py. PyTorch means torch.export to follow TorchScript. But
+torch.export.load unpickles any object that a file names (seen in 2.13), and so runs what the file
+says. torch.jit.load builds tensors and the program's own types, and refuses everything else.
 
-The module loaded has the network's parameters under their names in an nn.Sequential,
-"network.0.weight", and can be trained on. What `describe` returned is the extra file
+The loaded module has the network's parameters under their names in an nn.Sequential,
+"network.0.weight", and can be trained further. What `describe` returned is the extra file
 "metadata.json": torch.jit.load(path, _extra_files=files), with files = {"metadata.json": ""}.
 """
 
@@ -15,18 +14,24 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
+# First: it sets environment variables that PyTorch reads when it is imported.
+from digits.backends.torch import network
+
+# isort: split
 import numpy as np
 import torch
 from torch import nn
 
-from digits.backends.torch import network as backend_torch
-from digits.model.model_file import Model, kept_pixels
+from digits.model.model_file import Model
 from digits.preprocessing.apply import Preprocessing
+
+METADATA = "metadata.json"
 
 
 class FromRaw(nn.Module):
-    """A network behind what its images go through first: raw images (n, 28, 28) to logits (n,
-    n_classes).
+    """A network and what its images go through first.
+
+    Takes raw images (n, 28, 28), gives logits (n, n_classes).
     """
 
     def __init__(
@@ -40,21 +45,20 @@ class FromRaw(nn.Module):
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         x = (images.float() - self.mean) / self.std
         x = x.unsqueeze(1) if self.pixels is None else x.flatten(1)[:, self.pixels]
-        return self.network(x)
+        logits: torch.Tensor = self.network(x)
+        return logits
 
 
 def write(path: Path, model: Model, metadata: dict[str, Any]) -> None:
+    """Write the model, and what `describe` returned of it."""
     description = model.description
-    network = backend_torch.build(description.architecture, model.weights, description.input_shape)
-    raw = FromRaw(
-        network,
-        description.preprocessing,
-        kept_pixels(description.pixels, description.preprocessing),
-    ).eval()
+    built = network.build(description.architecture, model.weights, description.input_shape)
+    raw = FromRaw(built, description.preprocessing, description.kept_pixels).eval()
     with_paths = path.with_suffix(".with_paths.pt")
-    torch.jit.script(raw).save(with_paths, _extra_files={"metadata.json": json.dumps(metadata)})
-    # The debug records hold the source's place on this machine. Nothing but the text of an error
-    # needs them.
+    program: Any = torch.jit.script(raw)
+    program.save(with_paths, _extra_files={METADATA: json.dumps(metadata)})
+    # The debug records hold the source's place on this machine. Only the text of an error needs
+    # them.
     with ZipFile(with_paths) as source, ZipFile(path, "w") as target:
         for entry in source.infolist():
             if not entry.filename.endswith(".debug_pkl"):
@@ -63,4 +67,7 @@ def write(path: Path, model: Model, metadata: dict[str, Any]) -> None:
 
 @torch.inference_mode()
 def logits(path: Path, images: np.ndarray) -> np.ndarray:
-    return torch.jit.load(path)(torch.from_numpy(images)).numpy()
+    """Load the file as its users do; return the logits, float32 (n, n_classes)."""
+    load: Any = torch.jit.load
+    found: np.ndarray = load(path)(torch.from_numpy(images)).numpy()
+    return found

@@ -1,1 +1,1 @@
-"""Pictures that people bring: from a file to MNIST's form."""
+"""Pictures that people bring: from an image file to MNIST's form."""

@@ -1,7 +1,7 @@
-"""Which pieces of ink are the digit: strokes may be broken, but two glyphs are not one, and specks
-and lines are none.
+"""Which connected components of ink are the digit.
 
-Maps of ink are bool (height, width). A piece is what hangs together, over corners too.
+A digit's strokes may be broken, but two glyphs are not one digit, and specks and lines are not
+part of it. Maps of ink are bool (height, width). Pixels that touch at a corner are connected.
 """
 
 from typing import NamedTuple
@@ -11,91 +11,103 @@ from scipy import ndimage
 
 from digits.errors import InputError
 
-SPECK = 0.12  # of the greatest piece's longer side: a piece no larger, either way, is dirt
+# Lengths are shares of another length.
+MAX_SPECK = 0.12  # of the largest component's longer side: components up to this are dirt
 MIN_SIDE = 0.025  # of the picture's longer side: a digit is larger
-GLYPH = 0.5  # of the tallest piece's height: a piece as tall, and apart, is a digit by itself
-APART = 0.13  # of the tallest piece's height: pieces of one digit come nearer to each other
-FAR = 0.6  # of the greatest piece's longer side: what lies farther off does not belong to the digit
+MIN_GLYPH = 0.5  # of the tallest component's height: a component as tall may be a digit by itself
+MAX_GAP = 0.13  # of the tallest component's height: parts of one digit come nearer to each other
+MAX_DISTANCE = 0.6  # of the largest component's longer side: what is farther off is not the digit's
 MAX_ASPECT = 2.5  # width over height; in MNIST's test set at most 1.7
 
 
-class Piece(NamedTuple):
+class Component(NamedTuple):
+    """A connected component of ink: its label in the map of labels, and its bounding box."""
+
     label: int
     rows: slice
     columns: slice
 
     @property
     def height(self) -> int:
-        return self.rows.stop - self.rows.start
+        return int(self.rows.stop - self.rows.start)
 
     @property
     def width(self) -> int:
-        return self.columns.stop - self.columns.start
+        return int(self.columns.stop - self.columns.start)
 
     @property
     def side(self) -> int:
+        """The longer side."""
         return max(self.height, self.width)
 
     def touches_rim(self, shape: tuple[int, ...]) -> bool:
-        return (
-            self.rows.start == 0
-            or self.columns.start == 0
-            or self.rows.stop == shape[0]
-            or self.columns.stop == shape[1]
+        """Return whether the component reaches the rim of a picture of that shape."""
+        ends: tuple[int, ...] = (self.rows.stop, self.columns.stop)
+        return 0 in (self.rows.start, self.columns.start) or any(
+            end == side for end, side in zip(ends, shape, strict=True)
         )
 
 
-def pieces_of_one_digit(is_ink: np.ndarray) -> np.ndarray:
-    """Return where the digit is; raise InputError where there is none, or more than one."""
-    labels, _ = ndimage.label(is_ink, np.ones((3, 3)))
-    pieces = [
-        Piece(label, *place) for label, place in enumerate(ndimage.find_objects(labels), start=1)
-    ]
-    pieces = without_rim(pieces, is_ink.shape)
-    main = max(pieces, key=lambda piece: piece.side, default=None)
+def find_digit(is_ink: np.ndarray) -> np.ndarray:
+    """Return where the digit is, bool; raise InputError if there is none, or more than one."""
+    labels, components = find_components(is_ink)
+    components = drop_components_at_rim(components, is_ink.shape)
+    main = find_largest(components)
     if main is None or main.side < MIN_SIDE * max(is_ink.shape):
-        raise InputError("is blank: there are specks, but no digit")
-    pieces = [piece for piece in pieces if piece.side > SPECK * main.side]
-    tallest = max(piece.height for piece in pieces)
-    glyphs = [piece for piece in pieces if piece.height >= GLYPH * tallest]
-    groups = group_near(labels, glyphs, APART * tallest)
-    if groups > 1:
-        raise InputError(f"has {groups} separate glyphs; expected one digit")
-    near = ndimage.distance_transform_edt(labels != main.label) <= FAR * main.side
-    is_digit = np.isin(
-        labels, [piece.label for piece in pieces if near[labels == piece.label].any()]
-    )
+        raise InputError("is blank: it has specks, but no digit")
+    components = [part for part in components if part.side > MAX_SPECK * main.side]
+    check_one_glyph(labels, components)
+    near = ndimage.distance_transform_edt(labels != main.label) <= MAX_DISTANCE * main.side
+    parts = [part.label for part in components if near[labels == part.label].any()]
+    is_digit = np.isin(labels, parts)
     rows, columns = (np.flatnonzero(is_digit.any(axis=axis)) for axis in (1, 0))
     if np.ptp(columns) + 1 > MAX_ASPECT * (np.ptp(rows) + 1):
-        raise InputError("has ink much wider than high; expected one digit")
+        raise InputError("has ink that is much wider than high; expected one digit")
     return is_digit
 
 
-def without_rim(pieces: list[Piece], shape: tuple[int, ...]) -> list[Piece]:
-    """Return the pieces without what reaches in from outside: a ruled line, the table's edge, half
-    of a neighbouring glyph.
+def find_components(is_ink: np.ndarray) -> tuple[np.ndarray, list[Component]]:
+    """Return a map of labels, 0 where there is no ink, and the components."""
+    labels, _ = ndimage.label(is_ink, np.ones((3, 3)))
+    boxes = ndimage.find_objects(labels)
+    return labels, [Component(label, *box) for label, box in enumerate(boxes, start=1)]
 
-    What touches the picture's rim is that if there is something within, of at least a tenth of the
-    picture, that it does not overlap.
+
+def find_largest(components: list[Component]) -> Component | None:
+    """Return the component with the longest side; None if there is no component."""
+    return max(components, key=lambda component: component.side, default=None)
+
+
+def drop_components_at_rim(components: list[Component], shape: tuple[int, ...]) -> list[Component]:
+    """Return the components without those that reach in from outside.
+
+    Such are a ruled line, the table's edge and half of a neighbouring glyph. A component at the
+    picture's rim is dropped if another one inside is large enough to be the digit, and the two do
+    not overlap.
     """
-    within = [piece for piece in pieces if not piece.touches_rim(shape)]
-    main = max(within, key=lambda piece: piece.side, default=None)
+    inside = [component for component in components if not component.touches_rim(shape)]
+    main = find_largest(inside)
     if main is None or main.side < max(shape) / 10:
-        return pieces
-    return [piece for piece in pieces if not piece.touches_rim(shape) or overlap(piece, main)]
+        return components
+    return [part for part in components if not part.touches_rim(shape) or overlap(part, main)]
 
 
-def overlap(a: Piece, b: Piece) -> bool:
-    """Return whether the boxes around two pieces overlap."""
-    return all(
-        mine.start < its.stop and its.start < mine.stop
-        for mine, its in ((a.rows, b.rows), (a.columns, b.columns))
-    )
+def overlap(a: Component, b: Component) -> bool:
+    """Return whether the bounding boxes overlap."""
+    sides = ((a.rows, b.rows), (a.columns, b.columns))
+    return all(one.start < other.stop and other.start < one.stop for one, other in sides)
 
 
-def group_near(labels: np.ndarray, pieces: list[Piece], gap: float) -> int:
-    """Return into how many groups the pieces fall if those no farther apart than the gap are in
-    one.
-    """
-    is_far = ~np.isin(labels, [piece.label for piece in pieces])
-    return ndimage.label(ndimage.distance_transform_edt(is_far) <= gap / 2)[1]
+def check_one_glyph(labels: np.ndarray, components: list[Component]) -> None:
+    """Raise InputError if components that are tall enough to be digits are apart."""
+    tallest = max(component.height for component in components)
+    glyphs = [component for component in components if component.height >= MIN_GLYPH * tallest]
+    n_groups = count_groups(labels, glyphs, MAX_GAP * tallest)
+    if n_groups > 1:
+        raise InputError(f"has {n_groups} separate glyphs; expected one digit")
+
+
+def count_groups(labels: np.ndarray, components: list[Component], gap: float) -> int:
+    """Return the number of groups; components no farther apart than the gap are in one group."""
+    is_far = ~np.isin(labels, [component.label for component in components])
+    return int(ndimage.label(ndimage.distance_transform_edt(is_far) <= gap / 2)[1])

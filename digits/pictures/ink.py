@@ -1,11 +1,16 @@
-"""Where the ink is: a picture of a digit on paper of any colour and lighting, as ink from 0 to 1.
+"""Find the ink in a picture of a digit, on a background of any colour and lighting.
 
-The steps: one grey value a pixel, along the direction of colour in which ink and paper differ most;
-dark ink on light paper, decided by the rim of the picture, which is paper; the paper's brightness
-behind the ink, by a morphological closing (the black top-hat transform: Soille, "Morphological
-Image Analysis", 2003, 4.5), in which shading and shadows stay, as they are wider than a pen's
-stroke; and a threshold with hysteresis (Canny, 1986) between paper and ink. Pictures are float32
-(height, width, 3) from 0 to 1, maps (height, width).
+The steps:
+
+1. One grey value a pixel, along the direction of colour in which ink and background differ most,
+   with dark ink on a light background.
+2. The background's brightness behind the ink, by a morphological closing (the black top-hat
+   transform: Soille, "Morphological Image Analysis", 2003, 4.5). Shading and shadows are wider than
+   a pen's stroke, so they belong to the background.
+3. A threshold with hysteresis (Canny, 1986) between background and ink.
+
+Pictures are float32 (height, width, 3) from 0 to 1, maps (height, width). Lengths are in pixels, or
+shares of the picture's longer side.
 """
 
 import numpy as np
@@ -14,86 +19,88 @@ from skimage.filters import apply_hysteresis_threshold, threshold_otsu
 
 from digits.errors import InputError
 
-SURROUNDINGS = 0.15  # of the longer side: standard deviation
-COARSE = 4  # every fourth pixel either way is enough to tell ink from paper
+SURROUNDINGS = 0.15  # share: standard deviation of the weights of a pixel's surroundings
+COARSE = 4  # every fourth pixel either way is enough to tell ink from background
 SMOOTHING = 1.5  # pixels: the grain of paper and camera
+REACHES = (1 / 10, 1 / 5, 2 / 5)  # shares: strokes are narrower, shadows wider
 ENOUGH = 0.8  # of what the greatest reach fills
-REACHES = (1 / 10, 1 / 5, 2 / 5)  # of the longer side: strokes are narrower, shadows wider
-MIN_CONTRAST = 0.08  # of the paper's brightness
+MIN_CONTRAST = 0.08  # of the background's brightness
 MIN_SIGNAL_TO_NOISE = 6.0
-BLANK = "is blank: no ink stands out from the paper"
-LOW, HIGH = 0.4, 0.7  # hysteresis, from paper at 0 to ink at 1
+BLANK = "is blank: no ink stands out from the background"
+LOW, HIGH = 0.4, 0.7  # hysteresis: 0 is background, 1 is ink
 
 
 def find_ink(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return how much ink there is, float32 from 0, paper, to 1, and where there is ink, bool;
-    raise InputError on a blank picture.
+    """Return how much ink each pixel has, float32 from 0 to 1, and whether it is ink, bool.
+
+    Raises InputError on a blank picture.
     """
     grey = ndimage.gaussian_filter(dark_on_light(picture), SMOOTHING)
     darkness = remove_shading(grey)
-    paper, ink = levels(darkness)
-    amount = (darkness - paper) / (ink - paper)
+    background, ink = find_levels(darkness)
+    amount = (darkness - background) / (ink - background)
     return np.clip(amount, 0, 1).astype(np.float32), apply_hysteresis_threshold(amount, LOW, HIGH)
 
 
 def dark_on_light(picture: np.ndarray) -> np.ndarray:
-    """Return grey values from 0 to 1 in which ink is darker than the paper.
+    """Return grey values from 0 to 1 in which ink is darker than the background.
 
-    Both show in how a pixel differs from the mean of its wide surroundings: the principal axis of
-    these differences is the direction of colour from paper to ink, and the sum of their cubes tells
-    on which side ink lies, as few pixels differ by much, which are ink, and many by little, which
-    are paper. At the edge of a shadow the differences are as large on either side, and their cubes
-    cancel out.
+    A pixel differs from the mean of its wide surroundings. The principal axis of these differences
+    is the direction of colour from background to ink. The sum of their cubes tells the side of the
+    ink: few pixels differ by much, which are ink, and many by little, which are background. At the
+    edge of a shadow the differences are as large on either side, and their cubes cancel out.
     """
     coarse = picture[::COARSE, ::COARSE]
     sigma = SURROUNDINGS * max(coarse.shape[:2])
-    difference = (
-        coarse - ndimage.gaussian_filter(coarse, (sigma, sigma, 0), mode="nearest")
-    ).reshape(-1, 3)
-    axis = np.linalg.eigh(difference.T @ difference)[1][:, -1]
+    surroundings = ndimage.gaussian_filter(coarse, (sigma, sigma, 0), mode="nearest")
+    difference = (coarse - surroundings).reshape(-1, 3)
+    axis: np.ndarray = np.linalg.eigh(difference.T @ difference)[1][:, -1]
     if ((difference @ axis) ** 3).sum() > 0:
         axis = -axis
     darkest, lightest = np.minimum(axis, 0).sum(), np.maximum(axis, 0).sum()  # of all colours
-    return (picture @ axis - darkest) / (lightest - darkest)
+    grey: np.ndarray = (picture @ axis - darkest) / (lightest - darkest)
+    return grey
 
 
 def remove_shading(grey: np.ndarray) -> np.ndarray:
-    """Return by what share of the paper's brightness each pixel is darker, whatever light falls on
-    it.
+    """Return how much darker each pixel is, as a share of the background's brightness there.
 
-    A closing fills whatever is darker than its surroundings and narrower than its reach. The least
+    A closing fills what is darker than its surroundings and narrower than its reach. The least
     reach that fills nearly all that the greatest does is wider than the strokes and narrower than
     most shadows.
     """
-    darkness = [black_top_hat(grey, max(3, round(reach * max(grey.shape)))) for reach in REACHES]
-    threshold = threshold_otsu(darkness[-1])
-    n_dark = [np.count_nonzero(of_reach > threshold) for of_reach in darkness]
-    return next(
-        of_reach for of_reach, n in zip(darkness, n_dark, strict=True) if n >= ENOUGH * n_dark[-1]
-    )
+    longer_side = max(grey.shape)
+    maps = [black_top_hat(grey, max(3, round(reach * longer_side))) for reach in REACHES]
+    threshold = threshold_otsu(maps[-1])
+    n_dark = [np.count_nonzero(darkness > threshold) for darkness in maps]
+    enough = ENOUGH * n_dark[-1]
+    return next(darkness for darkness, n in zip(maps, n_dark, strict=True) if n >= enough)
 
 
 def black_top_hat(grey: np.ndarray, reach: int) -> np.ndarray:
-    """Return (closing - grey) / closing. Beyond the rim the picture goes on as it is there: a
-    shadow that reaches the rim is no valley.
+    """Return (closing - grey) / closing.
+
+    The picture's rim is continued outside: a shadow that reaches the rim is not a valley.
     """
-    within = slice(reach, -reach)
-    paper = ndimage.grey_closing(np.pad(grey, reach, mode="edge"), size=(reach, reach))[
-        within, within
-    ]
-    return (paper - grey) / np.maximum(paper, 0.1)
+    inside = slice(reach, -reach)
+    padded = np.pad(grey, reach, mode="edge")
+    background = ndimage.grey_closing(padded, size=(reach, reach))[inside, inside]
+    darkness: np.ndarray = (background - grey) / np.maximum(background, 0.1)
+    return darkness
 
 
-def levels(darkness: np.ndarray) -> tuple[float, float]:
-    """Return the darkness of paper and that of ink; raise InputError where nothing stands out from
-    the paper and its grain.
+def find_levels(darkness: np.ndarray) -> tuple[float, float]:
+    """Return the darkness of the background and that of the ink.
+
+    Raises InputError if nothing stands out from the background and its grain.
     """
     threshold = threshold_otsu(darkness) if np.ptp(darkness) else 0.0
     dark, light = darkness[darkness > threshold], darkness[darkness <= threshold]
     if not dark.size:
         raise InputError(BLANK)
-    ink, paper = np.percentile(dark, 60), np.median(light)
-    noise = 1.4826 * np.median(np.abs(light - paper))  # the standard deviation, were it normal
-    if ink - paper < max(MIN_CONTRAST, MIN_SIGNAL_TO_NOISE * noise):
+    ink, background = np.percentile(dark, 60), np.median(light)
+    # The standard deviation, if the noise is normal.
+    noise = 1.4826 * np.median(np.abs(light - background))
+    if ink - background < max(MIN_CONTRAST, MIN_SIGNAL_TO_NOISE * noise):
         raise InputError(BLANK)
-    return float(paper), float(ink)
+    return float(background), float(ink)

@@ -1,34 +1,34 @@
-"""The page to draw on: what its server answers and refuses, and the page itself, drawn on in a
-browser as a user would.
-"""
+"""`digits draw`: what its server answers and refuses, and its page, drawn on in a browser."""
 
 import re
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pytest
-from conftest import ENVIRONMENT, ROOT, Clone
-from paper import FIVE, ONE_ONE, SEVEN, Stroke, as_file, write_strokes
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.keys import Keys
-from test_browser import check_loads_nothing_from_elsewhere
 
 from digits.commands.draw import MAX_BYTES, PAGE, load_models, make_app
 from digits.pictures.mnist_form import to_mnist_form
+from tests.support.environment import ENVIRONMENT
+from tests.support.pages import check_loads_nothing_from_elsewhere
+from tests.support.paper import FIVE, ONE_ONE, SEVEN, Stroke, as_file, write_strokes
+from tests.support.paths import ROOT
 
+ANGLES = np.linspace(0, 2 * np.pi, 24)
 ZERO: list[Stroke] = [
-    [
-        (0.5 + 0.16 * np.cos(angle), 0.5 + 0.25 * np.sin(angle))
-        for angle in np.linspace(0, 2 * np.pi, 24)
-    ]
+    [(0.5 + 0.16 * np.cos(angle), 0.5 + 0.25 * np.sin(angle)) for angle in ANGLES]
 ]
 PNG = {"content_type": "image/png"}
+NAMES = ["scratch/mlp", "scratch/mlp_short"]
 
 
 @pytest.fixture(scope="module")
@@ -37,106 +37,118 @@ def client(models):
 
 
 def test_every_model_answers_with_the_probabilities_of_its_classes(client):
-    answer = client.post("/classify", data=as_file(write_strokes(ZERO)).read(), **PNG).get_json()
-    assert np.array_equal(answer["image"], to_mnist_form(write_strokes(ZERO).convert("RGB")))
-    assert [of_model["model"] for of_model in answer["answers"]] == [
-        "scratch/mlp",
-        "scratch/mlp_short",
-    ]
-    for of_model in answer["answers"]:
-        assert of_model["classes"] == list("0123456789")
-        # Each rounded to four digits.
-        assert sum(of_model["probabilities"]) == pytest.approx(1, abs=1e-3)
-        assert int(np.argmax(of_model["probabilities"])) == 0
+    response = client.post("/classify", data=as_file(write_strokes(ZERO)).read(), **PNG).get_json()
+    assert np.array_equal(response["image"], to_mnist_form(write_strokes(ZERO).convert("RGB")))
+    assert [answer["model"] for answer in response["answers"]] == NAMES
+    for answer in response["answers"]:
+        assert answer["classes"] == list("0123456789")
+        # Each is rounded to four digits.
+        assert sum(answer["probabilities"]) == pytest.approx(1, abs=1e-3)
+        assert int(np.argmax(answer["probabilities"])) == 0
 
 
 @pytest.mark.parametrize(
     ("strokes", "fault"), [([], "is blank"), (ONE_ONE, "has 2 separate glyphs")]
 )
-def test_drawing_of_no_single_digit_is_told(client, strokes, fault):
-    assert (
-        client.post("/classify", data=as_file(write_strokes(strokes)).read(), **PNG)
-        .get_json()["fault"]
-        .startswith(f"The drawing {fault}")
-    )
+def test_a_drawing_without_a_single_digit_gets_its_fault(client, strokes, fault):
+    data = as_file(write_strokes(strokes)).read()
+    answer = client.post("/classify", data=data, **PNG).get_json()
+    assert answer["fault"].startswith(f"The drawing {fault}")
 
 
 POST = {"path": "/classify", "method": "POST", **PNG}
+CUT_OFF = as_file(write_strokes(ZERO)).getvalue()[:500]
+TEXT = {"data": b"a=b", "content_type": "text/plain"}
+ELSEWHERE = {"headers": {"Host": "attacker.example:8000"}}
 
 
 @pytest.mark.parametrize(
-    ("request_of", "status", "line"),
+    ("asked", "status", "line"),
     [
-        (POST | {"data": b""}, 400, "the drawing is no picture"),
-        (
-            POST | {"data": as_file(write_strokes(ZERO)).getvalue()[:500]},
-            400,
-            "the drawing is damaged or cut off",
-        ),
-        (
-            POST | {"data": b"a=b", "content_type": "text/plain"},
-            400,
-            "the drawing is text/plain; expected image/png",
-        ),
+        (POST | {"data": b""}, 400, "the drawing is not an image"),
+        (POST | {"data": CUT_OFF}, 400, "the drawing is damaged or cut off"),
+        (POST | TEXT, 400, "the drawing is text/plain; expected image/png"),
         (POST | {"data": bytes(MAX_BYTES + 1)}, 413, ""),
         ({"path": "/classify"}, 405, ""),
-        ({"path": "/demo.py"}, 404, ""),
-        (
-            {"path": "/", "headers": {"Host": "attacker.example"}},
-            400,
-            "Host 'attacker.example' is not trusted",
-        ),
-        (
-            POST | {"data": b"", "headers": {"Host": "attacker.example:8000"}},
-            400,
-            "Host 'attacker.example",
-        ),
+        ({"path": "/draw.py"}, 404, ""),
+        ({"path": "/"} | ELSEWHERE, 400, "Host 'attacker.example"),
+        (POST | {"data": b""} | ELSEWHERE, 400, "Host 'attacker.example"),
     ],
 )
-def test_bad_request_gets_one_line(client, request_of, status, line):
-    response = client.open(**request_of)
+def test_a_bad_request_gets_one_line(client, asked, status, line):
+    response = client.open(**asked)
     assert response.status_code == status
     assert response.text.startswith(line)
     assert len(response.text.splitlines()) == 1
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8000", "localhost:1234", "localhost"])
-def test_page_is_served_under_the_names_of_this_machine(client, host):
+def test_the_page_is_served_under_the_names_of_this_machine(client, host):
     with client.get("/", headers={"Host": host}) as response:
         assert response.data == PAGE.read_bytes()
         assert "default-src 'none'" in response.headers["Content-Security-Policy"]
 
 
-def test_page_loads_nothing_from_elsewhere():
+def test_the_page_loads_nothing_from_elsewhere():
     check_loads_nothing_from_elsewhere(PAGE.read_text())
     assert "://" not in PAGE.read_text()
 
 
-def test_without_models_one_line_says_what_to_run(tmp_path):
-    printed = Clone(tmp_path).run(
-        sys.executable, "-m", "digits.commands.draw", status=1, PYTHONPATH=str(ROOT)
-    )
-    assert printed == "error: models: has no trained model; run `make run`\n"
+PARAMS = """
+train_torch: {mlp: {}, cnn: {}}
+train_tf: {}
+train_scratch: {mlp: {}}
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path, models, monkeypatch):
+    """A folder with a params.yaml, which has two of three runs trained and another one removed."""
+    (tmp_path / "params.yaml").write_text(PARAMS)
+    for run in ("torch/mlp", "scratch/mlp", "scratch/removed"):
+        shutil.copytree(models / "scratch/mlp", tmp_path / "models" / run)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_in_a_checkout_the_runs_of_params_yaml_answer(checkout, capsys):
+    assert list(load_models()) == ["scratch/mlp", "torch/mlp"]
+    assert capsys.readouterr().err == "not trained yet: torch/cnn; run `make run`\n"
+
+
+def test_every_model_of_a_named_folder_answers(checkout, capsys):
+    names = ["scratch/mlp", "scratch/removed", "torch/mlp"]
+    assert list(load_models(checkout / "models")) == names
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("words", [[], ["--models", "elsewhere"]])
+def test_without_models_one_line_says_what_to_run(words, tmp_path, monkeypatch, run_digits):
+    monkeypatch.chdir(tmp_path)
+    folder = words[-1] if words else "models"
+    complaint = f"error: {folder} has no trained model; run `make run`, or see --models\n"
+    assert run_digits("draw", *words, status=1) == ("", complaint)
+
+
+def test_a_port_out_of_range_is_refused(run_digits):
+    complaint = "error: --port is 65536; expected 0 to 65535\n"
+    assert run_digits("draw", "--port", 65536, status=1) == ("", complaint)
 
 
 @contextmanager
-def serve(models: Path) -> Iterator[tuple[subprocess.Popen, str]]:
-    """Run `python -m digits.commands.draw`; yield its process and its address."""
-    command = [sys.executable, "-m", "digits.commands.draw", "--port", "0"]
+def serve(models: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run `digits draw`; yield its process and its address."""
+    words = ["draw", "--port", "0", "--models", str(models)]
     with subprocess.Popen(
-        command,
-        cwd=models.parent,
-        env=ENVIRONMENT | {"PYTHONPATH": str(ROOT)},
+        [sys.executable, "-m", "digits", *words],
+        cwd=ROOT,
+        env=ENVIRONMENT,
         stdout=subprocess.PIPE,
         text=True,
     ) as server:
-        yield (
-            server,
-            re.fullmatch(
-                r"2 models answer on (http://127\.0\.0\.1:\d+); stop with Ctrl-C\n",
-                server.stdout.readline(),
-            )[1],
-        )
+        line = server.stdout.readline()
+        expected = r"2 models answer on (http://127\.0\.0\.1:\d+); stop with Ctrl-C\n"
+        yield server, re.fullmatch(expected, line)[1]
         server.terminate()
 
 
@@ -146,15 +158,13 @@ def address(models) -> Iterator[str]:
         yield address
 
 
-def test_a_port_that_is_taken_is_told(address, models):
-    port = address.rpartition(":")[2]
-    printed = Clone(models.parent).run(
-        sys.executable, "-m", "digits.commands.draw", "--port", port, status=1, PYTHONPATH=str(ROOT)
-    )
-    assert (
-        printed
-        == f"error: port {port} cannot be had: Address already in use; choose another, as in --port 8001\n"
-    )
+def test_a_port_in_use_is_named(address, models):
+    words = ["draw", "--port", address.rpartition(":")[2], "--models", str(models)]
+    command = [sys.executable, "-m", "digits", *words]
+    # A process of its own: waitress leaves a pipe to the garbage collector.
+    done = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True)
+    line = f"error: port {words[2]}: Address already in use; choose another with --port\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", line)
 
 
 class Shown(NamedTuple):
@@ -167,10 +177,14 @@ class Shown(NamedTuple):
 SHOWN = """
 const seen = document.getElementById('seen').getContext('2d').getImageData(0, 0, 28, 28).data;
 const cards = [...document.querySelectorAll('#answers li')];
-return [document.getElementById('verdict').textContent,
-    cards.map(card => [card.querySelector('.model').textContent, card.querySelector('.best').textContent]),
-    cards.map(card => [...card.querySelectorAll('.bar')].map(bar => bar.offsetHeight / bar.parentNode.offsetHeight)),
-    [...seen].filter((_, i) => i % 4 === 0)]
+const text = (element, name) => element.querySelector(name).textContent;
+const height = bar => bar.offsetHeight / bar.parentNode.offsetHeight;
+return [
+    text(document, '#verdict'),
+    cards.map(card => [text(card, '.model'), text(card, '.best')]),
+    cards.map(card => [...card.querySelectorAll('.bar')].map(height)),
+    [...seen].filter((_, i) => i % 4 === 0),
+];
 """
 
 
@@ -200,6 +214,11 @@ def draw(browser, strokes: list[Stroke]) -> None:
         actions.release().perform()
 
 
+def similarity(a: np.ndarray, b: np.ndarray) -> float:
+    """Return the correlation of two images' pixels."""
+    return float(np.corrcoef(a.ravel(), b.ravel())[0, 1])
+
+
 def draw_with_a_finger(browser, stroke: Stroke) -> None:
     box = browser.run(
         "const box = drawing.getBoundingClientRect(); return [box.left, box.top, box.width]"
@@ -215,6 +234,7 @@ def draw_with_a_finger(browser, stroke: Stroke) -> None:
         )
 
 
+@pytest.mark.slow
 def test_drawing_is_answered_by_every_model_and_shown_as_the_networks_see_it(browser, address):
     opened = browser.open(address)
     draw(browser, ZERO)
@@ -229,17 +249,15 @@ def test_drawing_is_answered_by_every_model_and_shown_as_the_networks_see_it(bro
         # Bars are whole pixels, of 48.
         assert heights[0] == pytest.approx(float(confidence) / 100, abs=0.03)
     expected = to_mnist_form(write_strokes(ZERO, width=26 / 400).convert("RGB"))
-    # The centre of a zero lies between two pixels: the last bit decides which of them it is moved
-    # to.
-    shifted = [
-        np.roll(expected, (down, right), axis=(0, 1)) for down in (-1, 0, 1) for right in (-1, 0, 1)
-    ]
-    assert max(np.corrcoef(page.seen.ravel(), digit.ravel())[0, 1] for digit in shifted) > 0.9
+    # The centre of a zero lies between two pixels. The last bit decides which of them it moves to.
+    shifts = product((-1, 0, 1), repeat=2)
+    assert max(similarity(page.seen, np.roll(expected, by, axis=(0, 1))) for by in shifts) > 0.9
     assert all(request.startswith(address) for request in opened.requested)
     assert opened.logged == []
     assert browser.driver.get_log("browser") == []
 
 
+@pytest.mark.slow
 def test_answer_follows_each_stroke_and_clear_takes_all_away(browser, address):
     browser.open(address)
     assert shown(browser).verdict == "Nothing is drawn yet."
@@ -257,15 +275,11 @@ def test_answer_follows_each_stroke_and_clear_takes_all_away(browser, address):
     draw(browser, FIVE)
     page = shown(browser)
     assert page.answers
-    assert (
-        np.corrcoef(
-            page.seen.ravel(),
-            to_mnist_form(write_strokes(FIVE, width=26 / 400).convert("RGB")).ravel(),
-        )[0, 1]
-        > 0.9
-    )
+    expected = to_mnist_form(write_strokes(FIVE, width=26 / 400).convert("RGB"))
+    assert similarity(page.seen, expected) > 0.9
 
 
+@pytest.mark.slow
 def test_clear_is_reached_by_keyboard(browser, address):
     browser.open(address)
     draw(browser, SEVEN)
@@ -286,6 +300,7 @@ def phone(browser) -> Iterator[None]:
     browser.driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": False})
 
 
+@pytest.mark.slow
 def test_page_fits_a_phone_and_is_drawn_on_with_a_finger(browser, address, phone):
     browser.open(address)
     draw_with_a_finger(browser, ZERO[0])
@@ -295,6 +310,7 @@ def test_page_fits_a_phone_and_is_drawn_on_with_a_finger(browser, address, phone
     ) == [360, 360, 0]
 
 
+@pytest.mark.slow
 def test_a_stopped_server_is_told(browser, models):
     with serve(models) as (server, own_address):
         browser.open(own_address)

@@ -1,6 +1,4 @@
-"""`python -m digits.commands.predict`: one's own pictures, classified as a user would, and nearly
-as well as MNIST's own images.
-"""
+"""`digits predict`: pictures are classified nearly as well as MNIST's own images."""
 
 import json
 import re
@@ -9,8 +7,17 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import ENVIRONMENT, ROOT, train_mlp
-from paper import (
+from PIL import Image
+
+from digits.backends.scratch.network import predict
+from digits.datasets.fetch import fetch
+from digits.errors import InputError
+from digits.model.classify import classify
+from digits.pictures.mnist_form import to_mnist_form
+from digits.pictures.picture_file import decode_picture
+from tests.support.environment import ENVIRONMENT
+from tests.support.models import train_mlp
+from tests.support.paper import (
     ONE_ONE,
     SEVEN,
     as_file,
@@ -24,21 +31,10 @@ from paper import (
     shadowed,
     write_strokes,
 )
-from PIL import Image
+from tests.support.paths import ROOT
 
-from digits.backends.scratch import network as backend_scratch
-from digits.commands.predict import classify
-from digits.datasets.fetch import fetch
-from digits.errors import InputError
-from digits.pictures.mnist_form import to_mnist_form
-from digits.pictures.picture_file import decode_picture
-
-RING = [
-    [
-        (0.5 + 0.16 * np.cos(angle), 0.5 + 0.25 * np.sin(angle))
-        for angle in np.linspace(0, 2 * np.pi, 40)
-    ]
-]
+ANGLES = np.linspace(0, 2 * np.pi, 40)
+RING = [[(0.5 + 0.16 * np.cos(angle), 0.5 + 0.25 * np.sin(angle)) for angle in ANGLES]]
 
 
 @pytest.fixture
@@ -46,87 +42,88 @@ def zero(tmp_path):
     return save(write_strokes(RING), tmp_path / "zero.png")
 
 
-def predict(*arguments: object, status: int = 0) -> tuple[str, str]:
-    """Run the command, assert its exit status, and return what it wrote on standard output and on
-    standard error.
-    """
-    command = [sys.executable, "-m", "digits.commands.predict", *map(str, arguments)]
+@pytest.mark.parametrize("path", ["scratch/mlp", "scratch/mlp/model.safetensors"])
+def test_prints_the_digit_its_confidence_and_the_runners_up(path, zero, models, run_digits):
+    printed, complaints = run_digits("predict", zero, "--model", models / path)
+    line = rf"{zero}: 0 \(\d+\.\d %\), then \d \(\d+\.\d %\), \d \(\d+\.\d %\)\n"
+    assert re.fullmatch(line, printed)
+    assert complaints == ""
+
+
+FRESH = """
+import sys
+from digits.cli import main
+status = main(sys.argv[1:])
+slow = {"torch", "tensorflow", "keras", "sklearn", "pandas", "matplotlib", "dvc", "tqdm"}
+sys.exit(status or sorted(slow & sys.modules.keys()) or 0)
+"""
+
+
+def test_a_fresh_interpreter_prints_the_same_and_loads_no_framework(zero, models, run_digits):
+    words = ["predict", str(zero), "--model", str(models / "scratch/mlp")]
+    command = [sys.executable, "-c", FRESH, *words]
     done = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True)
-    assert done.returncode == status, done.stderr
-    return done.stdout, done.stderr
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == run_digits(*words)[0]
 
 
-def test_digit_is_printed_with_its_confidence_and_the_runners_up(zero, models):
-    for model in (models / "scratch/mlp", models / "scratch/mlp/model.safetensors"):
-        printed, complaints = predict(zero, "--model", model)
-        assert re.fullmatch(
-            rf"{zero}: 0 \(\d+\.\d %\), then \d \(\d+\.\d %\), \d \(\d+\.\d %\)\n", printed
-        )
-        assert complaints == ""
-
-
-def test_json_has_the_probabilities_of_all_classes(zero, models):
-    (answer,) = json.loads(predict(zero, "--model", models / "scratch/mlp", "--json")[0])
+def test_json_has_the_probabilities_of_all_classes(zero, models, run_digits):
+    printed, _ = run_digits("predict", zero, "--model", models / "scratch/mlp", "--json")
+    (answer,) = json.loads(printed)
+    assert list(answer) == ["file", "class", "confidence", "probabilities"]
     assert (answer["file"], answer["class"]) == (str(zero), "0")
-    assert list(answer["probabilities"]) == list("0123456789")
-    assert sum(answer["probabilities"].values()) == pytest.approx(1, abs=1e-5)
-    assert (
-        answer["confidence"]
-        == max(answer["probabilities"].values())
-        == answer["probabilities"]["0"]
-    )
+    probabilities = answer["probabilities"]
+    assert list(probabilities) == list("0123456789")
+    assert sum(probabilities.values()) == pytest.approx(1, abs=1e-5)
+    assert answer["confidence"] == max(probabilities.values()) == probabilities["0"]
 
 
-def test_all_back_ends_agree(zero, models):
-    def probabilities(backend: str) -> dict[str, float]:
-        return json.loads(
-            predict(zero, "--model", models / "scratch/mlp", "--json", "--backend", backend)[0]
-        )[0]["probabilities"]
-
-    expected = probabilities("scratch")
-    for other in ("torch", "tf"):
-        # Float32, rounded to six digits.
-        assert probabilities(other) == pytest.approx(expected, abs=1e-5)
+@pytest.mark.parametrize("backend", ["torch", "tf"])
+def test_all_back_ends_agree(backend, zero, models, run_digits):
+    words = ["predict", zero, "--model", models / "scratch/mlp", "--json", "--backend"]
+    (expected,), (found,) = (json.loads(run_digits(*words, b)[0]) for b in ("scratch", backend))
+    # Float32, rounded to six digits.
+    assert found["probabilities"] == pytest.approx(expected["probabilities"], abs=1e-5)
 
 
-def test_a_bad_file_among_several_gets_its_line_and_the_others_their_answers(
-    zero, models, tmp_path
-):
+@pytest.fixture
+def bad_files(tmp_path):
     (tmp_path / "letter.png").write_text("no picture")
     save(Image.new("L", (100, 100), 255), tmp_path / "blank.png")
     save(write_strokes(ONE_ONE), tmp_path / "eleven.png")
-    files = [tmp_path / name for name in ("letter.png", "blank.png", "eleven.png", "absent.png")]
-    faults = ("is no picture", "is blank", "has 2 separate glyphs", "cannot be read")
-    printed, complaints = predict(
-        files[0], zero, *files[1:], "--model", models / "scratch/mlp", status=1
-    )
+    return [tmp_path / f"{name}.png" for name in ("letter", "blank", "eleven", "absent")]
+
+
+def test_a_bad_file_gets_its_line_and_the_others_their_answers(zero, bad_files, models, run_digits):
+    files = [bad_files[0], zero, *bad_files[1:]]
+    printed, complaints = run_digits("predict", *files, "--model", models / "scratch/mlp", status=1)
     assert printed.startswith(f"{zero}: 0 (")
-    for line, file, fault in zip(complaints.splitlines(), files, faults, strict=True):
-        assert line.startswith(f"error: {file}: {fault}")
-    printed, _ = predict(*files, zero, "--model", models / "scratch/mlp", "--json", status=1)
-    assert [sorted(answer) for answer in json.loads(printed)] == [["error", "file"]] * 4 + [
-        ["class", "confidence", "file", "probabilities"]
-    ]
+    faults = ("is not an image", "is blank", "has 2 separate glyphs", "cannot be read")
+    for line, file, fault in zip(complaints.splitlines(), bad_files, faults, strict=True):
+        assert line.startswith(f"error: {file} {fault}")
 
 
-def test_show_writes_what_the_network_saw(zero, models, tmp_path):
+def test_json_has_the_errors_of_bad_files(zero, bad_files, models, run_digits):
+    words = ["predict", *bad_files, zero, "--model", models / "scratch/mlp", "--json"]
+    *bad, good = json.loads(run_digits(*words, status=1)[0])
+    assert [list(answer) for answer in bad] == [["file", "error"]] * 4
+    assert good["class"] == "0"
+
+
+def test_show_writes_what_the_network_sees(zero, models, tmp_path, run_digits):
     seven = save(write_strokes(SEVEN), tmp_path / "seven.png")
-    predict(zero, seven, "--model", models / "scratch/mlp", "--show", tmp_path / "out" / "seen.png")
-    shown = np.asarray(Image.open(tmp_path / "out" / "seen.png"))
-    assert np.array_equal(
-        shown[::10, ::10],
-        np.hstack(
-            [to_mnist_form(write_strokes(strokes).convert("RGB")) for strokes in (RING, SEVEN)]
-        ),
-    )
+    target = tmp_path / "out" / "seen.png"
+    run_digits("predict", zero, seven, "--model", models / "scratch/mlp", "--show", target)
+    seen = [to_mnist_form(write_strokes(strokes).convert("RGB")) for strokes in (RING, SEVEN)]
+    assert np.array_equal(np.asarray(Image.open(target))[::10, ::10], np.hstack(seen))
 
 
-def test_what_is_no_model_is_told_in_one_line(zero, tmp_path):
+def test_a_file_that_is_not_a_model_gets_one_line(zero, tmp_path, run_digits):
     for model, fault in (
         (tmp_path, "cannot be read: No such file"),
-        (zero, "is no model file of this project"),
+        (zero, "is not a model file of this project"),
     ):
-        printed, complaint = predict(zero, "--model", model, status=1)
+        printed, complaint = run_digits("predict", zero, "--model", model, status=1)
         assert printed == ""
         assert complaint.startswith(f"error: {model}")
         assert fault in complaint
@@ -156,40 +153,39 @@ CONDITIONS = {
         on_table(on_paper(image, generator), generator), generator
     ),
 }
+QUICK = ["off centre on larger paper, with grain", "on a table"]
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in CONDITIONS if name not in QUICK]
 N_DIGITS = 40
-# Of those that the network gets right as they are in MNIST; of 200, the networks of the pipeline
+# Of those that the network gets right as they are in MNIST. Of 200, the networks of the pipeline
 # lose at most three here.
 N_LOST = 2
 
 
 @pytest.fixture(scope="module")
 def mnist(mnist_folder, tmp_path_factory):
-    """A network trained for a few seconds, and test images that it gets right, with their labels."""
+    """A network trained for a few seconds, and test images and labels that it gets right."""
     splits = fetch("mnist", str(mnist_folder), tmp_path_factory.mktemp("mnist")).splits
     model = train_mlp(*(array[:20_000] for array in splits["train"]), epochs=4)
     images, labels = (array[100:400] for array in splits["test"])
-    is_right = classify(backend_scratch, model, list(images)).argmax(axis=1) == labels
+    is_right = classify(predict, model, list(images)).argmax(axis=1) == labels
     assert is_right.mean() > 0.9
     return model, images[is_right][:N_DIGITS], labels[is_right][:N_DIGITS]
 
 
-@pytest.mark.parametrize("condition", CONDITIONS)
-def test_pictures_of_digits_are_classified_nearly_as_well_as_the_images_of_mnist(
-    condition, mnist, generator
-):
+def through_a_file(picture: np.ndarray, **options: object) -> np.ndarray:
+    """Return what becomes of a picture in a file; a blank image if it is refused."""
+    try:
+        return to_mnist_form(decode_picture(as_file(as_image(picture), **options)))
+    except InputError:
+        return np.zeros((28, 28), np.uint8)
+
+
+@pytest.mark.parametrize("condition", QUICK + SLOW)
+def test_pictures_are_classified_nearly_as_well_as_images_of_mnist(condition, mnist, generator):
     model, images, labels = mnist
     found = []
     for number, image in enumerate(images):
-        kind = {"kind": "jpeg", "quality": 80} if number % 2 else {"kind": "png"}
-        try:
-            found.append(
-                to_mnist_form(
-                    decode_picture(
-                        as_file(as_image(CONDITIONS[condition](image, generator)), **kind)
-                    )
-                )
-            )
-        except InputError:
-            found.append(np.zeros((28, 28), np.uint8))
-    n_wrong = np.count_nonzero(classify(backend_scratch, model, found).argmax(axis=1) != labels)
+        options = {"kind": "jpeg", "quality": 80} if number % 2 else {"kind": "png"}
+        found.append(through_a_file(CONDITIONS[condition](image, generator), **options))
+    n_wrong = np.count_nonzero(classify(predict, model, found).argmax(axis=1) != labels)
     assert n_wrong <= N_LOST

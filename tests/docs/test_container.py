@@ -1,58 +1,75 @@
-"""The container and the workflow on GitHub name what there is: neither can be run by a test."""
+"""The container and the workflow on GitHub name what exists: no test can run either."""
 
 import re
 import subprocess
+import tomllib
 
 import pytest
-from conftest import ROOT, copy_project
+from packaging.specifiers import SpecifierSet
 from ruamel.yaml import YAML
 
+from tests.support.clone import copy_project
+from tests.support.paths import ROOT
+
 WORKFLOW = YAML(typ="safe").load(ROOT / ".github/workflows/checks.yml")
-STEPS = [step for job in WORKFLOW["jobs"].values() for step in job["steps"]]
+JOBS = WORKFLOW["jobs"]
+STEPS = [step for job in JOBS.values() for step in job["steps"]]
+COMMANDS = "\n".join(step.get("run", "") for step in STEPS)
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
+CI = (ROOT / ".ci/run").read_text()
+MAKEFILE = (ROOT / "Makefile").read_text()
 
 
-def test_make_targets_that_they_run_are_in_the_makefile():
-    makefile = (ROOT / "Makefile").read_text()
-    targets = re.findall(r"^RUN make ([a-z]+)|digits make ([a-z]+)$", DOCKERFILE, re.M)
-    targets += [
-        target
-        for step in STEPS
-        for target in re.findall(r"^make ([a-z]+)", step.get("run", ""), re.M)
-    ]
-    for target in {"".join(target) for target in targets}:
-        assert f"\n{target}: " in makefile, target
-    assert re.search(r'CMD \["make", "run"\]', DOCKERFILE)
+def test_the_make_targets_that_they_run_exist():
+    texts = f"{COMMANDS}\n{DOCKERFILE}\n{CI}"
+    found = re.findall(r"(?:^|RUN |&& |digits )make ([a-z-]+)", texts, re.MULTILINE)
+    assert {"packages", "setup", "run", "lint", "test", "test-all"} == set(found)
+    for target in found:
+        assert f"\n{target}: " in MAKEFILE, target
+
+
+def test_the_container_runs_the_pipeline():
+    assert 'CMD ["make", "run"]' in DOCKERFILE
+
+
+def test_the_locks_that_the_makefile_names_exist():
+    named = set(re.findall(r"requirements/[\w]+\.(?:txt|in)", MAKEFILE))
+    assert named == {
+        path.relative_to(ROOT).as_posix() for path in (ROOT / "requirements").iterdir()
+    } - {"requirements/remote.txt"}
 
 
 def test_files_that_the_workflow_names_exist():
-    named = {
-        path
-        for step in STEPS
-        for path in re.findall(r"(?:\.ci|requirements|tests)/[\w.]+", step.get("run", ""))
-    }
+    named = set(re.findall(r"(?:\.ci|requirements|tests)/[\w./]+", COMMANDS))
     assert len(named) == 5
     for path in named:
-        assert (ROOT / path).is_file(), path
+        assert (ROOT / path).exists(), path
 
 
-def test_actions_are_pinned_to_a_commit_and_jobs_may_only_read_but_for_the_comment():
-    for step in STEPS:
-        assert re.fullmatch(
-            r"actions/[a-z-]+@[0-9a-f]{40}", step.get("uses", f"actions/none@{'0' * 40}")
-        )
+def test_actions_are_pinned_to_a_commit():
+    for action in [step["uses"] for step in STEPS if "uses" in step]:
+        assert re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", action)
+
+
+def test_only_the_comment_may_be_written():
     assert WORKFLOW["permissions"] == {}
-    assert [job["permissions"] for job in WORKFLOW["jobs"].values()] == [
-        {"contents": "read"},
-        {"contents": "read", "pull-requests": "write"},
-    ]
+    reading = {"contents": "read"}
+    assert {name: job["permissions"] for name, job in JOBS.items()} == {
+        "everything": reading,
+        "tests": reading,
+        "report": reading | {"pull-requests": "write"},
+    }
 
 
-def test_python_is_the_one_that_the_makefile_asks_for():
-    assert re.search(r"^FROM python:3\.11\.", DOCKERFILE, re.M)
-    assert {
-        step["with"]["python-version"] for step in STEPS if "setup-python" in step.get("uses", "")
-    } == {"3.11"}
+def test_every_supported_python_is_tested():
+    matrix = JOBS["tests"]["strategy"]["matrix"]["python"]
+    supported = SpecifierSet(
+        tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
+    )
+    expected = [f"3.{minor}" for minor in range(30) if f"3.{minor}" in supported]
+    assert ["3.11", *matrix] == expected
+    assert "|".join(expected) in MAKEFILE
+    assert re.search(r"^FROM python:3\.11\.", DOCKERFILE, re.MULTILINE)
 
 
 def test_report_compares_the_metrics_and_the_plots_with_another_revision(tmp_path):
@@ -64,8 +81,9 @@ def test_report_compares_the_metrics_and_the_plots_with_another_revision(tmp_pat
     path.write_text(text)
     clone.commit("After")
     printed = clone.run(".ci/report", "HEAD~1")
-    assert re.search(r"^\| metrics/torch/mlp.json +\| errors +\| \d+ +\| 1234 +\|", printed, re.M)
-    assert len(re.findall(r"^\| metrics/", printed, re.M)) == 1
+    rows = re.findall(r"^\| metrics/.*", printed, re.MULTILINE)
+    assert len(rows) == 1
+    assert re.match(r"\| metrics/torch/mlp.json +\| errors +\| \d+ +\| 1234 +\|", rows[0])
     assert (clone.path / "dvc_plots/index.html").exists()
 
 

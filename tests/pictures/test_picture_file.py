@@ -1,6 +1,4 @@
-"""Files of pictures: whatever a camera or a drawing program writes is read, and whatever is no
-picture is told in one line.
-"""
+"""Image files: what cameras and drawing programs write is read; other files get one line."""
 
 import io
 import struct
@@ -8,12 +6,12 @@ import zlib
 
 import numpy as np
 import pytest
-from paper import SEVEN, as_file, save, write_strokes
 from PIL import Image
 
 from digits.errors import InputError
 from digits.pictures.mnist_form import to_mnist_form
 from digits.pictures.picture_file import MAX_PIXELS, decode_picture, read_picture
+from tests.support.paper import SEVEN, as_file, save, write_strokes
 
 
 def png_of_size(width: int, height: int) -> io.BytesIO:
@@ -28,6 +26,11 @@ def png_of_size(width: int, height: int) -> io.BytesIO:
 
 
 SEVEN_SEEN = to_mnist_form(write_strokes(SEVEN).convert("RGB"))
+
+
+def difference(file: io.BytesIO) -> float:
+    """Return the mean difference in levels of the file's digit from the seven."""
+    return float(np.abs(to_mnist_form(decode_picture(file)).astype(int) - SEVEN_SEEN).mean())
 
 
 MODES = {
@@ -45,53 +48,49 @@ MODES = {
 )
 def test_every_format_and_mode_gives_the_same_digit(kind, mode):
     picture = write_strokes(SEVEN)
-    picture = (
-        Image.fromarray(np.asarray(picture, np.uint16) * 64)
-        if mode == "I;16"
-        else picture.convert(mode)
-    )
-    # JPEG's artefacts, and dithering where there are but two levels.
-    assert (
-        np.abs(
-            to_mnist_form(decode_picture(as_file(picture, kind))).astype(int) - SEVEN_SEEN
-        ).mean()
-        < 4
-    )
+    if mode == "I;16":
+        picture = Image.fromarray(np.asarray(picture, np.uint16) * 64)
+    else:
+        picture = picture.convert(mode)
+    # JPEG's artefacts, and dithering if there are only two levels.
+    assert difference(as_file(picture, kind)) < 4
 
 
-def test_picture_of_a_phone_that_holds_several_is_read():
+def test_a_phones_file_of_several_pictures_is_read():
     file = as_file(
         write_strokes(SEVEN), "mpo", save_all=True, append_images=[Image.new("L", (50, 50))]
     )
-    assert np.abs(to_mnist_form(decode_picture(file)).astype(int) - SEVEN_SEEN).mean() < 4
+    assert difference(file) < 4
 
 
 @pytest.mark.parametrize("orientation", [2, 3, 4, 5, 6, 7, 8])
-def test_picture_is_turned_as_its_exif_data_says(orientation):
+def test_a_picture_is_turned_as_its_exif_data_says(orientation):
     upright = write_strokes(SEVEN)
     back = {
-        2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE,
-        6: Image.Transpose.ROTATE_90, 7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_270,
-    }  # fmt: skip
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }
     exif = Image.Exif()
     exif[0x0112] = orientation
     file = as_file(upright.transpose(back[orientation]), "jpeg", exif=exif, quality=95)
-    # JPEG's artefacts.
-    assert (
-        np.abs(np.asarray(decode_picture(file).convert("L"), int) - np.asarray(upright, int)).mean()
-        < 2
-    )
+    found = np.asarray(decode_picture(file).convert("L"), int)
+    assert np.abs(found - np.asarray(upright, int)).mean() < 2  # JPEG's artefacts
 
 
 @pytest.mark.parametrize("level", [0, 255])
-def test_ink_on_nothing_is_ink_whatever_its_colour(level):
+def test_ink_on_a_transparent_background_may_have_any_colour(level):
     amount = Image.eval(write_strokes(SEVEN), lambda value: 255 - value)
     picture = Image.new("L", amount.size, level)
     picture.putalpha(amount)
     assert np.array_equal(to_mnist_form(decode_picture(as_file(picture))), SEVEN_SEEN)
 
 
-def test_a_transparent_rim_is_no_ink():
+def test_a_transparent_rim_is_not_ink():
     picture = write_strokes(SEVEN).convert("RGBA")
     alpha = Image.new("L", picture.size, 0)
     alpha.paste(255, (30, 30, 370, 370))
@@ -109,32 +108,32 @@ def test_a_transparent_rim_is_no_ink():
         b"%!PS-Adobe-3.0 EPSF-3.0\n",
     ],
 )
-def test_other_files_are_no_pictures(content):
-    with pytest.raises(InputError, match="is no picture; expected PNG, JPEG"):
+def test_other_files_are_not_images(content):
+    with pytest.raises(InputError, match="is not an image; expected PNG, JPEG"):
         decode_picture(io.BytesIO(content))
 
 
 @pytest.mark.parametrize("kind", ["png", "jpeg", "gif", "webp", "tiff"])
-def test_file_that_is_cut_off_is_told(kind):
+def test_a_file_that_is_cut_off_is_refused(kind):
     file = as_file(write_strokes(SEVEN), kind)
     for share in (0.5, 0.9):
-        with pytest.raises(InputError, match=r"is damaged or cut off|is no picture"):
+        with pytest.raises(InputError, match=r"is damaged or cut off|is not an image"):
             decode_picture(io.BytesIO(file.getvalue()[: int(share * len(file.getvalue()))]))
 
 
 @pytest.mark.parametrize("width", [MAX_PIXELS // 1000 + 1, 100_000, 1_000_000])
-def test_enormous_picture_is_refused_before_it_is_decoded(width):
+def test_an_enormous_picture_is_refused_before_it_is_decoded(width):
     with pytest.raises(InputError, match="is too large"):
         decode_picture(png_of_size(width, 1000))
 
 
-def test_tiny_picture_is_refused():
+def test_a_tiny_picture_is_refused():
     with pytest.raises(InputError, match="is too small: 7 x 3 pixels"):
         decode_picture(as_file(Image.new("L", (7, 3))))
 
 
-def test_missing_file_and_folder_are_told_by_their_path(tmp_path):
-    with pytest.raises(InputError, match=r"absent\.png: cannot be read: No such file"):
+def test_a_missing_file_and_a_folder_are_named(tmp_path):
+    with pytest.raises(InputError, match=r"absent\.png cannot be read: No such file"):
         read_picture(tmp_path / "absent.png")
     with pytest.raises(InputError, match="cannot be read: Is a directory"):
         read_picture(tmp_path)

@@ -1,0 +1,60 @@
+"""The formats of exported models, and what an exported file says of itself.
+
+| format | loaded with                                  | called with the images as    |
+|--------|----------------------------------------------|------------------------------|
+| pt     | torch.jit.load(path)                         | uint8 or any floats          |
+| keras  | keras.saving.load_model(path), safe_mode on  | uint8 or any floats          |
+| onnx   | onnxruntime.InferenceSession(path), or other | float32 "images" to "logits" |
+
+All take raw images (n, 28, 28), 0 is background and 255 is ink, n free, and return logits, float32
+(n, n_classes). Normalisation and the pruning of pixels are in the file. Loading a file runs nothing
+but the network.
+"""
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import numpy as np
+
+from digits.errors import InputError
+from digits.model.model_file import Model
+
+FORMATS = ("pt", "keras", "onnx")
+
+
+class Format(Protocol):
+    """A module digits/export/<format>.py."""
+
+    def write(self, path: Path, model: Model, metadata: dict[str, Any]) -> None:
+        """Write the model, and what `describe` returned of it."""
+
+    def logits(self, path: Path, images: np.ndarray) -> np.ndarray:
+        """Load the file as its users do; return the logits, float32 (n, n_classes).
+
+        Images are raw, uint8 (n, 28, 28).
+        """
+
+
+def check_format(name: str) -> None:
+    """Raise InputError if there is no such format."""
+    if name not in FORMATS:
+        raise InputError(f"--to is {name!r}; expected one of: {', '.join(FORMATS)}")
+
+
+def load_format(name: str) -> Format:
+    """Import one format, with the packages that it needs."""
+    return cast(Format, import_module(f"digits.export.{name}"))
+
+
+def describe(model: Model) -> dict[str, Any]:
+    """Return what every exported file says of itself, ready for JSON."""
+    description = model.description
+    return {
+        "input": "images (n, 28, 28), raw: 0 is background, 255 is ink",
+        "output": "logits (n, n_classes), before softmax, in the order of class_names",
+        "class_names": description.preprocessing.class_names,
+        "dataset": description.preprocessing.dataset,
+        "trained_with": description.framework,
+        "run": description.run,
+    }
