@@ -1,16 +1,12 @@
-"""Bring the pipeline up to date with several stages at a time: what `make run JOBS=n` does.
-
-    python -m digits.pipeline.jobs --jobs 2
+"""Bring the pipeline up to date with several stages at a time.
 
 `dvc repro` runs one stage after another. Here each stage is a `dvc --wait-for-lock repro
---single-item STAGE` of its own, which DVC allows beside others, started as soon as those that it
-needs have ended, the longest first. `threads` of params.yaml holds for each stage, for results
-depend on it; so that n jobs do not crowd each other, each is kept to its share of the cores (on
-Linux), and no more run than there are cores and memory for. Exit status 0: all is up to date; 1: a
-stage failed; 130: stopped.
+--single-item STAGE` of its own, which DVC allows beside others. A stage starts as soon as those
+that it needs have ended, the longest first. `threads` of params.yaml holds for each stage, because
+results depend on it. To keep the stages off each other's cores, each gets its share of them (on
+Linux).
 """
 
-import argparse
 import contextlib
 import os
 import signal
@@ -18,9 +14,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
-from pathlib import Path
 from typing import IO
 
 import networkx
@@ -28,44 +24,75 @@ import psutil
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
-from digits.base.files import read_json
-from digits.errors import InputError, one_line_errors
+from digits.errors import InputError
+from digits.pipeline.capacity import (
+    Cost,
+    available_memory_bytes,
+    count_fitting,
+    read_cost,
+    usable_cores,
+)
+from digits.pipeline.checkout import dvc_command, dvc_environment, hash_code
 
-# Seconds a stage, and the largest memory of any.
-MEASURED = Path("benchmarks/results/pipeline.json")
+Graph = dict[str, set[str]]  # a stage, and the stages that it needs
+STOPPED = (
+    "stopped; `make run` resumes: after the last finished stages, and a training after its last"
+    " finished epoch"
+)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description="Bring the pipeline up to date with several stages at a time."
-    )
-    parser.add_argument("--jobs", type=int, required=True, help="how many stages may run at a time")
-    jobs = parser.parse_args().jobs
-    if jobs < 1:
-        raise InputError(f"--jobs is {jobs}; expected 1 or more")
+@dataclass(frozen=True)
+class Output:
+    """Where lines go: what happens, and what went wrong."""
+
+    tell: Callable[[str], None]
+    warn: Callable[[str], None]
+
+
+@dataclass
+class Job:
+    """A running stage: DVC's process, its log, and the cores that it may use."""
+
+    stage: str
+    process: subprocess.Popen[bytes]
+    log: IO[str]
+    cores: list[int]
+    started: float = field(default_factory=time.perf_counter)
+
+
+def run_stale_stages(jobs: int, output: Output) -> int:
+    """Run the stages that are not up to date, `jobs` at a time, and return the exit status.
+
+    0: everything is up to date; 1: a stage failed; 130: stopped by a signal. Raises InputError if
+    DVC cannot read the pipeline.
+    """
+    hash_code()
     graph = stale_stages()
     if not graph:
-        print("everything is up to date")
-        return
+        output.tell("everything is up to date")
+        return 0
+    costs = {stage: read_cost(stage) for stage in graph}
     cores = usable_cores()
-    fitting = min(jobs, len(cores), jobs_that_fit_memory(available_memory_bytes()))
+    fitting = count_fitting(jobs, costs.values(), len(cores), available_memory_bytes())
     if fitting < jobs:
-        print(
-            f"{fitting} instead of {jobs} at a time: that is what {len(cores)} cores and the free memory are enough for"
+        output.tell(
+            f"{fitting} instead of {jobs} at a time:"
+            f" {len(cores)} cores and the free memory are enough for that"
         )
-    sys.exit(run(graph, [cores[index::fitting] for index in range(fitting)]))
+    shares = [cores[index::fitting] for index in range(fitting)]
+    return Crew(graph, costs, shares, output).run()
 
 
-def stale_stages() -> dict[str, set[str]]:
-    """Return the stages that are not up to date and all that come after them, each with those of
-    them that it needs.
-    """
+def stale_stages() -> Graph:
+    """Return the stages that are not up to date, and all that need them, directly or not."""
     try:
         with Repo() as repo:
             changed = repo.status()
             graph = repo.index.graph  # an edge leads from a stage to one that it needs
+            # Those of this folder's dvc.yaml; below it may be other pipelines.
             stale = {stage for stage in graph if stage.addressing in changed}
             stale = stale.union(*(networkx.ancestors(graph, stage) for stage in stale))
+            stale = {stage for stage in stale if stage.path_in_repo == "dvc.yaml"}
             return {
                 stage.addressing: {
                     needed.addressing for needed in graph.successors(stage) if needed in stale
@@ -76,134 +103,121 @@ def stale_stages() -> dict[str, set[str]]:
         raise InputError(str(error)) from None
 
 
-def usable_cores() -> list[int]:
-    """Return the numbers of the cores that this process may run on."""
-    return (
-        sorted(os.sched_getaffinity(0))
-        if sys.platform == "linux"
-        else list(range(os.cpu_count() or 1))
-    )
+class Crew:
+    """Runs the stages of a graph, at most one on each share of the cores.
 
-
-def available_memory_bytes() -> int:
-    """Return what processes may still take: of the machine's memory, and of a container's, where
-    Linux limits it.
-    """
-    available = psutil.virtual_memory().available
-    limit, used = (Path("/sys/fs/cgroup") / name for name in ("memory.max", "memory.current"))
-    if limit.exists() and used.exists() and limit.read_text().strip() != "max":
-        available = min(available, int(limit.read_text()) - int(used.read_text()))
-    return available
-
-
-def jobs_that_fit_memory(available_bytes: int) -> int:
-    """Return how many stages' memory is available, at least 1, if each took as much as the largest
-    that was measured.
-    """
-    return max(1, available_bytes // read_json(MEASURED)["peak_memory_bytes"])
-
-
-@dataclass
-class Job:
-    """A stage that runs: DVC's process, what it has printed, and which cores it is kept to."""
-
-    stage: str
-    process: subprocess.Popen
-    log: IO[str]
-    cores: list[int]
-    started: float = field(default_factory=time.perf_counter)
-
-
-def run(graph: dict[str, set[str]], shares: list[list[int]]) -> int:
-    """Run the stages of {stage: those that it needs}, at most one on each share of the cores, and
-    return the exit status.
-
-    After a failure nothing new starts, and what runs goes on to its end; after a signal it is
+    After a failure nothing new starts, and the running stages finish. After a signal they are
     stopped.
     """
+
+    def __init__(
+        self, graph: Graph, costs: Mapping[str, Cost], shares: list[list[int]], output: Output
+    ):
+        self.costs, self.shares, self.output = costs, shares, output
+        self.sorter = TopologicalSorter(graph)
+        self.sorter.prepare()
+        self.ready: list[str] = []
+        self.running: list[Job] = []
+        self.interrupted: set[psutil.Process] = set()
+        self.has_failed = False
+
+    def run(self) -> int:
+        """Run all stages and return the exit status."""
+        with caught_signals() as signals:
+            while self.sorter.is_active():
+                if not signals and not self.has_failed:
+                    self.start_ready()
+                if not self.running:
+                    break
+                time.sleep(0.1)
+                if signals:
+                    self.stop(kill=len(signals) > 1)
+                self.collect_ended(is_stopped=bool(signals))
+            if signals:
+                self.output.warn(STOPPED)
+                return 130
+        return int(self.has_failed)
+
+    def start_ready(self) -> None:
+        """Start the stages that need nothing more, the longest first, while shares are free."""
+        self.ready += self.sorter.get_ready()
+        self.ready.sort(key=lambda stage: -self.costs[stage].seconds)
+        while self.ready and self.shares:
+            # A stage that is alone stays alone: nothing becomes ready before it ends.
+            is_alone = not self.running and len(self.ready) == 1
+            self.output.tell(f"{self.ready[0]} ...")
+            self.running.append(start(self.ready.pop(0), self.shares.pop(), is_alone))
+
+    def collect_ended(self, is_stopped: bool) -> None:
+        """Report the stages that have ended, and free their shares."""
+        for job in [job for job in self.running if job.process.poll() is not None]:
+            self.running.remove(job)
+            self.shares.append(job.cores)
+            self.sorter.done(job.stage)
+            self.report(job, is_stopped)
+
+    def report(self, job: Job, is_stopped: bool) -> None:
+        """Tell how a stage ended, its warnings, and all that it printed if it failed."""
+        job.log.seek(0)
+        printed = job.log.read()
+        job.log.close()
+        seconds = f"{time.perf_counter() - job.started:.1f} s"
+        if job.process.returncode:
+            self.has_failed = True
+            self.output.tell(f"{job.stage} {'stopped' if is_stopped else 'failed'} after {seconds}")
+            if not is_stopped:
+                self.output.warn(printed.rstrip("\n"))
+            return
+        has_run = f"Running stage '{job.stage}'" in printed
+        self.output.tell(f"{job.stage} {seconds if has_run else 'up to date'}")
+        for line in printed.splitlines():
+            if line.startswith("warning: "):
+                self.output.tell(line)
+
+    def stop(self, kill: bool) -> None:
+        """Interrupt the stages' own processes, each once; `kill` ends DVC too, at once.
+
+        DVC then ends by itself, so dvc.lock is never cut short.
+        """
+        for job in self.running:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                dvc = psutil.Process(job.process.pid)
+                started = dvc.children(recursive=True)
+                for process in [dvc, *started] if kill else set(started) - self.interrupted:
+                    process.send_signal(signal.SIGKILL if kill else signal.SIGINT)
+                    self.interrupted.add(process)
+
+
+@contextlib.contextmanager
+def caught_signals() -> Iterator[list[int]]:
+    """Yield the numbers of the signals to stop that arrive while the body runs."""
     signals: list[int] = []
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda number, frame: signals.append(number))
-    seconds = read_json(MEASURED)["stage_seconds"]
-    sorter = TopologicalSorter(graph)
-    sorter.prepare()
-    ready: list[str] = []
-    running: list[Job] = []
-    told: set[psutil.Process] = set()
-    failed = False
-    while sorter.is_active():
-        ready = sorted([*ready, *sorter.get_ready()], key=lambda stage: -seconds.get(stage, 0))
-        while ready and shares and not failed and not signals:
-            # And it stays alone: nothing becomes ready before it ends.
-            alone = not running and len(ready) == 1
-            running.append(start(ready.pop(0), shares.pop(), alone))
-        if not running:
-            break
-        time.sleep(0.1)
-        if signals:
-            stop(running, told, kill=len(signals) > 1)
-        for job in [job for job in running if job.process.poll() is not None]:
-            running.remove(job)
-            shares.append(job.cores)
-            sorter.done(job.stage)
-            failed |= not report(job, stopped=bool(signals))
-    if signals:
-        print(
-            "stopped; `make run` goes on: after the last finished stages, and within a training after its last finished epoch",
-            file=sys.stderr,
-        )
-        return 130
-    return int(failed)
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {
+        number: signal.signal(number, lambda caught, _: signals.append(caught))
+        for number in numbers
+    }
+    try:
+        yield signals
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
-def start(stage: str, cores: list[int], alone: bool) -> Job:
-    """Start DVC on a stage, on these cores only unless nothing else runs."""
-    print(f"{stage} ...", flush=True)
+def start(stage: str, cores: list[int], is_alone: bool) -> Job:
+    """Start DVC on a stage, on these cores only unless it is alone."""
     log = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
-    command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item", stage]
-    # A process group of its own: Ctrl-C goes to this process alone, which stops the stages and lets
+    # A process group of its own: Ctrl-C reaches this process alone. It stops the stages and lets
     # DVC finish its files.
     process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, process_group=0
+        dvc_command("--wait-for-lock", "repro", "--single-item", stage),
+        env=dvc_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        process_group=0,
     )
-    if sys.platform == "linux" and not alone:
+    if sys.platform == "linux" and not is_alone:
         # Before it starts a thread or a process, which inherit it.
         os.sched_setaffinity(process.pid, cores)
     return Job(stage, process, log, cores)
-
-
-def stop(running: list[Job], told: set[psutil.Process], kill: bool) -> None:
-    """Interrupt the stages' own processes, each once; DVC then ends by itself, and dvc.lock is
-    never cut short. `kill`: end DVC too, at once.
-    """
-    for job in running:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            job_process = psutil.Process(job.process.pid)
-            started = job_process.children(recursive=True)
-            for process in [job_process, *started] if kill else set(started) - told:
-                process.send_signal(signal.SIGKILL if kill else signal.SIGINT)
-                told.add(process)
-
-
-def report(job: Job, stopped: bool) -> bool:
-    """Print how a stage ended, its warnings, and if it failed all that it printed; return whether
-    it ended well.
-    """
-    job.log.seek(0)
-    printed = job.log.read()
-    job.log.close()
-    seconds = time.perf_counter() - job.started
-    if job.process.returncode:
-        print(f"{job.stage} {'stopped' if stopped else 'failed'} after {seconds:.1f} s", flush=True)
-        if not stopped:
-            print(printed, end="", file=sys.stderr, flush=True)
-        return False
-    warnings = [line for line in printed.splitlines() if line.startswith("warning: ")]
-    done = f"{seconds:.1f} s" if f"Running stage '{job.stage}'" in printed else "up to date"
-    print("\n".join([f"{job.stage} {done}", *warnings]), flush=True)
-    return True
-
-
-if __name__ == "__main__":
-    with one_line_errors():
-        main()

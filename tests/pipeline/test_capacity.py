@@ -1,0 +1,67 @@
+"""How many stages fit on a machine, and which take longest, by what this machine measured."""
+
+import json
+
+import pytest
+
+from digits.pipeline.capacity import (
+    DEFAULT_STAGE,
+    DEFAULT_TRAINING,
+    Cost,
+    available_memory_bytes,
+    count_fitting,
+    read_cost,
+    usable_cores,
+)
+
+MIB = 2**20
+
+
+@pytest.fixture
+def times(tmp_path):
+    """A folder as models/times, with what one run took."""
+    (tmp_path / "torch").mkdir()
+    measured = {"train_seconds": 579.3, "peak_memory_bytes": 900 * MIB, "seed": 0}
+    (tmp_path / "torch/best.json").write_text(json.dumps(measured))
+    return tmp_path
+
+
+def test_a_training_costs_what_it_took_the_last_time(times):
+    assert read_cost("train_torch@best", times) == Cost(579.3, 900 * MIB)
+
+
+@pytest.mark.parametrize("stage", ["train_torch@new", "train_tf@best"])
+def test_a_training_that_was_never_run_has_a_default(times, stage):
+    assert read_cost(stage, times) == DEFAULT_TRAINING
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"train_seconds": null, "peak_memory_bytes": 1}']
+)
+def test_a_damaged_record_counts_as_none(times, text):
+    (times / "torch/best.json").write_text(text)
+    assert read_cost("train_torch@best", times) == DEFAULT_TRAINING
+
+
+@pytest.mark.parametrize("stage", ["download", "evaluate@torch", "visualize"])
+def test_other_stages_have_a_default(times, stage):
+    assert read_cost(stage, times) == DEFAULT_STAGE
+
+
+@pytest.mark.parametrize(
+    ("jobs", "n_cores", "available", "expected"),
+    [
+        (2, 8, 8000 * MIB, 2),
+        (9, 4, 8000 * MIB, 4),
+        (9, 8, 2000 * MIB, 2),  # the largest takes 1000
+        (9, 8, 1, 1),  # one always runs
+    ],
+)
+def test_cores_and_memory_bound_the_jobs(jobs, n_cores, available, expected):
+    costs = [Cost(1.0, 1000 * MIB), Cost(9.0, 10 * MIB)]
+    assert count_fitting(jobs, costs, n_cores, available) == expected
+
+
+def test_this_machine_has_a_core_and_memory():
+    assert len(usable_cores()) >= 1
+    assert available_memory_bytes() > MIB

@@ -1,0 +1,100 @@
+"""The folder that the pipeline's commands work in, and a temporary clone of it."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from digits.errors import InputError
+from digits.pipeline import checkout
+from digits.pipeline.clone import fresh_clone
+from tests.support.environment import ENVIRONMENT
+from tests.support.paths import ROOT
+
+
+@pytest.mark.parametrize("name", ["dvc.yaml", "params.yaml"])
+def test_folder_without_a_pipeline_is_no_checkout(tmp_path, name):
+    for other in {"dvc.yaml", "params.yaml"} - {name}:
+        (tmp_path / other).touch()
+    with pytest.raises(InputError, match=f"has no {name}; run this in the root folder"):
+        checkout.check_checkout(tmp_path)
+    (tmp_path / name).touch()
+    checkout.check_checkout(tmp_path)
+
+
+def test_stages_run_in_this_interpreter_whether_or_not_it_is_activated(monkeypatch):
+    monkeypatch.setenv("PATH", "/elsewhere")
+    path = checkout.dvc_environment()["PATH"].split(os.pathsep)
+    assert path == [str(Path(sys.executable).parent), "/elsewhere"]
+
+
+def test_the_status_is_that_of_dvc(tmp_path):
+    assert checkout.run_dvc("version", folder=tmp_path) == 0
+    assert checkout.run_dvc("status", "--quiet", folder=tmp_path) != 0
+
+
+SLOW_DVC = """
+import sys
+from digits.pipeline import checkout
+wait = "import signal, time; signal.signal(2, lambda *_: None); print('on', flush=True);"
+wait += "time.sleep(1); print('finished its files', flush=True)"
+checkout.dvc_command = lambda *arguments: [sys.executable, "-c", wait]
+checkout.run_dvc("repro")
+"""
+
+
+def test_ctrl_c_lets_dvc_finish_its_files():
+    """It reaches both processes. This DVC takes a second to end."""
+    with subprocess.Popen(
+        [sys.executable, "-c", SLOW_DVC],
+        cwd=ROOT,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "on\n"
+        os.killpg(process.pid, signal.SIGINT)
+        printed, errors = process.communicate()
+    assert printed == "finished its files\n"
+    assert "KeyboardInterrupt" in errors
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    """A git repository with one committed file and one that is not, as the current folder."""
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    (folder / "committed.txt").touch()
+    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "One file"]):
+        subprocess.run(["git", *command], cwd=folder, env=ENVIRONMENT, check=True)
+    (folder / "later.txt").touch()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def test_a_clone_has_what_is_committed_and_is_removed_in_the_end(repository):
+    with fresh_clone() as (clone, _):
+        assert {path.name for path in clone.iterdir()} == {".git", "committed.txt"}
+    assert not clone.exists()
+
+
+@pytest.mark.parametrize(
+    ("mirror", "expected"),
+    [("mirror", "{}/mirror"), ("https://example.org/mnist", "https://example.org/mnist")],
+)
+def test_a_mirror_is_found_from_the_clone(repository, monkeypatch, mirror, expected):
+    monkeypatch.setenv("DIGITS_MIRROR", mirror)
+    with fresh_clone() as (_, environment):
+        assert environment["DIGITS_MIRROR"] == expected.format(repository)
+
+
+def test_folder_without_a_commit_cannot_be_cloned(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="git could not clone this folder"), fresh_clone():
+        pass
