@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup run plots draw demo test test-all lint lock docs page bench verify prune packages
+.PHONY: help setup run plots draw demo test test-all coverage lint lock docs page bench verify prune packages
 
 VENV := .venv
 MADE := $(wildcard $(VENV)/python-3.*)
@@ -56,10 +56,16 @@ plots: $(VENV)/run-installed  ## write the page of plots, dvc_plots/index.html
 	dvc plots show
 
 test: setup  ## run the tests that need no browser, no server and no kill
-	pytest
+	pytest -n 2
 
 test-all: setup  ## run the other tests: a browser, servers, stages killed at random moments (about 20 minutes)
 	pytest -m slow
+
+coverage: setup  ## measure which lines of digits/ all tests together run, subprocesses included
+	coverage erase
+	coverage run -m pytest -m "slow or not slow"
+	coverage combine --quiet
+	coverage report
 
 lint: setup  ## check style, types, imports, spelling, the Dockerfile and the workflow
 	ruff check .

@@ -70,6 +70,9 @@ def main(words: Sequence[str] | None = None) -> int:
             return run_command(name, words)
         except ModuleNotFoundError as error:
             raise missing_package(name, error) from None
+        except KeyboardInterrupt:
+            print("stopped", file=sys.stderr)
+            return 130
 
 
 def run_command(name: str, words: Sequence[str]) -> int:

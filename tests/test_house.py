@@ -1,172 +1,185 @@
-"""What importing costs, and that DVC knows of every module that a stage imports: it does not follow
-imports itself.
-"""
+"""The shape of the code: who imports whom, what an import costs, and how large the pieces are."""
 
 import ast
+import inspect
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
-from dvc.repo import Repo
+from ruamel.yaml import YAML
 
-FRAMEWORKS = {"torch", "tensorflow", "keras"}
+from digits.base.params import FRAMEWORKS
+from digits.training.backend import Backend, load_backend
+from tests.support.environment import ENVIRONMENT
+from tests.support.paths import ROOT
+
+LIBRARIES = {"torch", "tensorflow", "keras"}
 SLOW = {"sklearn", "pandas", "matplotlib", "seaborn"}
-STAGES = {stage.addressing: stage for stage in Repo(str(ROOT)).index.stages}
+CODE = ("digits", "stages", "benchmarks", "tools", "examples", "study")
+
+# Functions with more than six parameters, and why.
+MANY_PARAMETERS: dict[str, str] = {}
+# Packages whose __init__.py does more than say what they hold, and why.
+CODE_IN_PACKAGES = {
+    "digits/backends/torch": "GOMP_SPINCOUNT must be set before PyTorch is imported",
+    "digits/backends/tf": "TF_CPP_MIN_LOG_LEVEL must be set before TensorFlow is imported",
+}
 
 
-def imported_modules(path: Path) -> set[Path]:
-    """Return the project's files that a module imports, itself included, directly or not. Empty
-    packages' __init__.py are left out.
-    """
-    found, waiting = set(), [path]
-    while waiting:
-        path = waiting.pop()
-        if path in found:
-            continue
-        found.add(path)
-        for node in ast.walk(ast.parse((ROOT / path).read_text())):
-            names = []
-            if isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and node.module:
-                names = [node.module] + [f"{node.module}.{alias.name}" for alias in node.names]
-            files = [Path(name.replace(".", "/") + ".py") for name in names]
-            waiting += [file for file in files if (ROOT / file).exists()]
+def modules(*folders: str) -> list[Path]:
+    """Return the Python files in folders of the project."""
+    return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
+
+
+def imported_names(path: Path) -> set[str]:
+    """Return the modules and names that a file imports, by their full names."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
     return found
 
 
-def expected_code(stage: str) -> set[Path]:
-    """Return the code that a stage depends on.
-
-    The engine counts as one folder where it is used, and not just its initial weights; so does what
-    reports, with the page's template.
-    """
-    name, _, item = stage.partition("@")
-    modules = imported_modules(Path(f"stages/{name}.py"))
-    if name == "evaluate":  # imports its back end by name
-        modules |= imported_modules(Path(f"digits/backend_{item}.py"))
-    for folder in (Path("digits/scratch"), Path("digits/reporting")):
-        within = {module for module in modules if module.is_relative_to(folder)}
-        modules = modules - within | {folder} if len(within) > 1 else modules
-    return modules
+def functions(path: Path) -> Iterator[ast.FunctionDef]:
+    """Yield the functions and methods of a file."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef):
+            yield node
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_deps_are_exactly_the_code_that_a_stage_imports(stage):
-    deps = {
-        Path(dep.fs_path).relative_to(ROOT)
-        for dep in STAGES[stage].deps
-        if not hasattr(dep, "params")
+def count_parameters(function: ast.FunctionDef) -> int:
+    """Return how many parameters a function has, without self and cls."""
+    arguments = function.args
+    named = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    return len([argument for argument in named if argument.arg not in ("self", "cls")])
+
+
+def test_imports_keep_the_contracts_of_pyproject():
+    """The floors, among others: a package imports what stands below it only."""
+    pytest.importorskip("importlinter")
+    command = [Path(sys.executable).parent / "lint-imports", "--no-cache"]
+    done = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def packages_after(statement: str) -> set[str]:
+    """Return the top-level packages that a fresh interpreter has loaded after a statement."""
+    code = f"{statement}\nimport sys\nprint(*sorted(name.split('.')[0] for name in sys.modules))"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(
+        command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, check=True
+    )
+    return set(done.stdout.split())
+
+
+def test_the_command_line_brings_no_numpy():
+    assert not packages_after("import digits.cli") & (LIBRARIES | SLOW | {"numpy", "dvc"})
+
+
+@pytest.mark.parametrize("command", ["predict", "draw"])
+def test_using_a_model_brings_no_framework_and_nothing_slow(command):
+    found = packages_after(f"import digits.commands.{command}, digits.backends.scratch.network")
+    assert not found & (LIBRARIES | SLOW | {"dvc"})
+
+
+def test_training_brings_no_framework_and_nothing_slow():
+    found = packages_after("import digits.training.stage, digits.backends.scratch.fit")
+    assert not found & (LIBRARIES | SLOW | {"dvc"})
+
+
+@pytest.mark.parametrize("framework", ["torch", "tf"])
+def test_a_back_end_brings_its_own_framework_only(framework):
+    expected = {"torch": {"torch"}, "tf": {"tensorflow", "keras"}}[framework]
+    found = packages_after(f"import digits.backends.{framework}.fit")
+    assert found & LIBRARIES == expected
+
+
+def test_export_brings_no_framework_before_a_format_is_chosen():
+    found = packages_after("import digits.commands.export")
+    assert not found & (LIBRARIES | {"onnx", "onnxruntime"})
+
+
+def test_export_to_onnx_brings_no_framework_at_all():
+    assert not packages_after("import digits.export.onnx") & LIBRARIES
+
+
+def test_the_engine_imports_numpy_and_scipy_alone():
+    known = {"numpy", "scipy", *sys.stdlib_module_names}
+    for path in modules("digits/scratch"):
+        for name in imported_names(path):
+            assert name.split(".")[0] in known or name.startswith("digits.scratch"), (path, name)
+
+
+def test_digits_has_at_most_five_modules_at_its_top():
+    found = {path.name for path in (ROOT / "digits").glob("*.py")}
+    assert found <= {"__init__.py", "__main__.py", "cli.py", "errors.py"}
+    assert len(found) <= 5
+
+
+@pytest.mark.parametrize("path", modules("stages"), ids=lambda path: path.stem)
+def test_a_stage_is_small_and_imports_no_other(path):
+    assert len(path.read_text().splitlines()) <= 80
+    assert not [name for name in imported_names(path) if name.startswith("stages.")]
+
+
+def test_packages_hold_their_docstring_and_no_code():
+    found = set()
+    for path in (ROOT / "digits").rglob("__init__.py"):
+        docstring, *code = ast.parse(path.read_text()).body
+        assert isinstance(docstring, ast.Expr), path
+        if code:
+            found.add(path.parent.relative_to(ROOT).as_posix())
+    assert found == set(CODE_IN_PACKAGES)
+
+
+def test_no_function_has_more_than_six_parameters():
+    found = set()
+    for path in modules(*CODE):
+        for function in functions(path):
+            if count_parameters(function) > 6:
+                found.add(f"{path.relative_to(ROOT).as_posix()}: {function.name}")
+    assert found == set(MANY_PARAMETERS)
+
+
+def test_the_back_ends_are_mirror_images():
+    files = {
+        framework: {path.name for path in (ROOT / "digits/backends" / framework).glob("*.py")}
+        for framework in FRAMEWORKS
     }
-    code = {dep for dep in deps if dep.parts[0] in ("stages", "digits")}
-    assert code == expected_code(stage)
+    assert files["torch"] == files["tf"] == files["scratch"]
 
 
-@pytest.mark.parametrize(
-    "package",
-    ["digits", "stages", "digits/data", "digits/pictures", "digits/reporting", "digits/scratch"],
-)
-def test_packages_hold_no_code_that_deps_could_miss(package):
-    (docstring,) = ast.parse((ROOT / package / "__init__.py").read_text()).body
-    assert isinstance(docstring, ast.Expr)
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_every_back_end_has_the_names_and_parameters_of_the_contract(framework):
+    backend = load_backend(framework)
+    for name in Backend.__annotations__:
+        assert hasattr(backend, name), name
+    contract = {name: value for name, value in vars(Backend).items() if inspect.isfunction(value)}
+    methods = [name for name in contract if not name.startswith("_")]
+    assert methods == ["fit", "predict", "join", "name_device"]
+    for name in methods:
+        _, *expected = inspect.signature(contract[name]).parameters  # without self
+        assert list(inspect.signature(getattr(backend, name)).parameters) == expected, name
 
 
-def requirements_of(stage: str) -> set[str]:
-    return {
-        Path(dep.fs_path).name
-        for dep in STAGES[stage].deps
-        if Path(dep.fs_path).parent.name == "requirements"
-    }
-
-
-def test_a_frameworks_version_concerns_its_own_stages_only():
-    for stage in STAGES:
-        expected = {"base.txt"}
-        expected |= {
-            f"{name}.txt"
-            for name in ("torch", "tf")
-            if stage.startswith(f"train_{name}@") or stage == f"evaluate@{name}"
-        }
-        expected |= {"plots.txt"} if stage == "visualize" else set()
-        assert requirements_of(stage) == expected, stage
+def paths(entries: list) -> set[str]:
+    """Return the paths of a stage's deps or outs in dvc.yaml, with or without options."""
+    return {path for entry in entries for path in ([entry] if isinstance(entry, str) else entry)}
 
 
 def test_only_evaluate_and_visualize_see_the_test_set():
-    for name, stage in STAGES.items():
-        if name.startswith("train_"):
-            deps = {
-                str(Path(dep.fs_path).relative_to(ROOT))
-                for dep in stage.deps
-                if not hasattr(dep, "params")
-            }
-            assert {dep for dep in deps if dep.startswith("data")} == {
-                "data/processed/preprocessing.json", "data/processed/train", "data/processed/validation",
-            }  # fmt: skip
-
-
-def modules_after(statement: str) -> set[str]:
-    """Return the top-level packages that a fresh interpreter has loaded after a statement."""
-    code = f"{statement}\nimport sys\nprint(*sorted(name.split('.')[0] for name in sys.modules))"
-    return set(
-        subprocess.run(
-            [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
-        ).stdout.split()
-    )
-
-
-@pytest.mark.parametrize(
-    "module", ["training", "model", "params", "backend_scratch", "data.inputs"]
-)
-def test_what_training_imports_brings_no_framework_and_nothing_slow(module):
-    assert not modules_after(f"import digits.{module}") & (FRAMEWORKS | SLOW)
-
-
-@pytest.mark.parametrize("module", ["predict", "demo"])
-def test_using_a_model_brings_no_framework_and_nothing_slow(module):
-    assert not modules_after(f"import digits.{module}, digits.backends.scratch.network") & (
-        FRAMEWORKS | SLOW
-    )
-
-
-def test_a_back_end_brings_its_own_framework_only():
-    assert modules_after("import digits.backends.torch.network") & FRAMEWORKS == {"torch"}
-    assert modules_after("import digits.backends.tf.network") & FRAMEWORKS == {
-        "tensorflow",
-        "keras",
-    }
-
-
-def test_export_brings_no_framework_before_a_format_is_chosen_and_for_onnx_none_at_all():
-    assert not modules_after("import digits.commands.export") & (
-        FRAMEWORKS | {"onnx", "onnxruntime"}
-    )
-    assert not modules_after("import digits.export.onnx") & FRAMEWORKS
-
-
-def test_the_engine_knows_numpy_and_scipy_alone():
-    for path in (ROOT / "digits/scratch").glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            for name in names:
-                assert name.split(".")[0] in {
-                    "numpy",
-                    "scipy",
-                    *sys.stdlib_module_names,
-                } or name.startswith("digits.scratch"), f"{path}: {name}"
-
-
-def test_stages_never_import_each_other():
-    for path in (ROOT / "stages").glob("*.py"):
-        assert {
-            module
-            for module in imported_modules(path.relative_to(ROOT))
-            if module.parts[0] == "stages"
-        } == {path.relative_to(ROOT)}
-
-
-def test_stages_are_small():
-    for path in (ROOT / "stages").glob("*.py"):
-        assert len(path.read_text().splitlines()) <= 80, path
+    """What holds it: the raw data, the processed test split and what evaluate made of it."""
+    stages = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
+    deps = {name: paths(stage.get("do", stage)["deps"]) for name, stage in stages.items()}
+    with_test_set = {"data", "data/raw", "data/processed", "data/processed/test", "data/evaluation"}
+    # preprocess reads the raw data and splits off the test set.
+    found = {name for name, paths in deps.items() if paths & with_test_set}
+    assert found == {"preprocess", "evaluate", "visualize"}
+    for framework in FRAMEWORKS:
+        data = {path for path in deps[f"train_{framework}"] if path.startswith("data/processed")}
+        expected = ("preprocessing.json", "train", "validation")
+        assert data == {f"data/processed/{name}" for name in expected}

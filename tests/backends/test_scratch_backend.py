@@ -71,8 +71,8 @@ def trained_bytes(layers: Architecture, recipe: Recipe, data, threads: int) -> b
 
 
 @pytest.mark.parametrize("name", ["cnn", "mlp_128_64"])
-def test_result_is_the_same_to_the_bit_for_any_number_of_threads(name, generator):
-    layers = load_layers(name, "test", ROOT / "params.yaml")
+def test_result_is_the_same_to_the_bit_for_any_number_of_threads(name, generator, published_params):
+    layers = load_layers(name, "test", published_params)
     data = generator.random((150, 28, 28, 1), dtype=np.float32), generator.integers(0, 10, 150)
     recipe = SGD.model_copy(update={"batch_size": 100, "learning_rate": 0.01})
     trained = [trained_bytes(layers, recipe, data, threads) for threads in (1, 2, 3)]

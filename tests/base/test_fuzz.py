@@ -1,25 +1,28 @@
-"""Over 2,000 bad inputs: each is accepted, or refused with one clear line and nothing half-written."""
+"""Thousands of bad inputs: each is accepted, or refused with one clear line and no half file."""
 
 import io
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 from safetensors.numpy import save
-from test_figures import make_model
 
 from digits.base.files import read_array, read_json, read_split
-from digits.datasets.fetch import read_mat
+from digits.commands.check import check_params
+from digits.datasets.matlab import read_mat
 from digits.errors import InputError
 from digits.model.model_file import read_model, write_model
+from digits.preprocessing.apply import load_preprocessing
 from digits.training.checkpoint import Checkpoint
-from digits.training.params import load_params
+from digits.training.run import load_runs
+from tests.support.models import make_model, make_preprocessing
+from tests.support.paths import SMALL_PARAMS
 
-PARAMS = YAML(typ="safe").load(ROOT / "params.yaml")
+PARAMS = YAML(typ="safe").load(SMALL_PARAMS)
 SCALARS = st.one_of(
     st.none(),
     st.booleans(),
@@ -36,13 +39,14 @@ VALUES = st.recursive(
     max_leaves=8,
 )
 MANY = settings(
-    max_examples=700, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
+    max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
 )
 
 
 def refused_in_one_line(read, *arguments) -> str | None:
-    """Return None where an input is accepted; where it is refused, assert that by an InputError
-    that says something, and return that.
+    """Return None if an input is accepted, and otherwise the text of the InputError.
+
+    Any other exception fails the test, as does a text that says nothing.
     """
     try:
         read(*arguments)
@@ -55,16 +59,12 @@ def refused_in_one_line(read, *arguments) -> str | None:
 
 def places(value: object, path: tuple = ()) -> list[tuple]:
     """Return the paths of all values within a value."""
-    items = (
-        value.items()
-        if isinstance(value, dict)
-        else enumerate(value)
-        if isinstance(value, list)
-        else ()
-    )
-    return [path] * bool(path) + [
-        place for key, inner in items for place in places(inner, (*path, key))
-    ]
+    found = [path] if path else []
+    if isinstance(value, dict | list):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, inner in items:
+            found += places(inner, (*path, key))
+    return found
 
 
 PLACES = places(PARAMS)
@@ -88,8 +88,17 @@ def test_params_with_any_value_anywhere(place, value, action, tmp_path):
     else:
         inner[place[-1]] = value
     (tmp_path / "params.yaml").write_text(json.dumps(params))  # JSON is YAML
-    message = refused_in_one_line(load_params, tmp_path / "params.yaml")
-    assert message is None or "params.yaml" in message
+    assert_params_are_refused_by_their_name(tmp_path / "params.yaml")
+
+
+def assert_params_are_refused_by_their_name(path: Path) -> None:
+    """Read the file as `digits check` does, and as the stages do, run by run."""
+    message = refused_in_one_line(check_params, path)
+    if message is None:  # then the stages accept it too
+        load_runs(path=path)
+    else:
+        assert "params.yaml" in message
+        refused_in_one_line(load_runs, None, path)
 
 
 @MANY
@@ -99,16 +108,15 @@ def test_params_with_any_value_anywhere(place, value, action, tmp_path):
     keep=st.booleans(),
 )
 def test_params_with_any_bytes_in_them(content, start, keep, tmp_path):
-    text = (ROOT / "params.yaml").read_bytes()
+    text = SMALL_PARAMS.read_bytes()
     (tmp_path / "params.yaml").write_bytes(
         text[:start] + content + text[start:] if keep else content
     )
-    message = refused_in_one_line(load_params, tmp_path / "params.yaml")
-    assert message is None or "params.yaml" in message
+    assert_params_are_refused_by_their_name(tmp_path / "params.yaml")
 
 
 def mutated(data: bytes) -> st.SearchStrategy[bytes]:
-    """Return a strategy for damaged copies: bytes changed, cut off, put in, or all of them others."""
+    """Return a strategy for damaged copies: bytes changed, cut off, inserted, or all others."""
     position = st.integers(0, len(data) - 1)
     changed = st.builds(
         lambda at, new: data[:at] + new + data[at + len(new) :],
@@ -184,6 +192,19 @@ def test_split_with_any_arrays(shape, labels, dtype, tmp_path):
     np.save(tmp_path / "images.npy", np.zeros(shape, dtype))
     np.save(tmp_path / "labels.npy", np.array(labels, dtype))
     refused_in_one_line(read_split, tmp_path)
+
+
+@settings(MANY, max_examples=300)
+@given(place=st.sampled_from(places(make_preprocessing().model_dump())[:8]), value=VALUES)
+def test_preprocessing_with_any_value_anywhere(place, value, tmp_path):
+    values = make_preprocessing().model_dump()
+    inner = values
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = value
+    (tmp_path / "preprocessing.json").write_text(json.dumps(values))
+    message = refused_in_one_line(load_preprocessing, tmp_path / "preprocessing.json")
+    assert message is None or "preprocessing.json" in message
 
 
 @settings(MANY, max_examples=300)

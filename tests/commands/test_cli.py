@@ -128,3 +128,12 @@ def test_every_extra_that_a_message_names_exists():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = set(project["optional-dependencies"])
     assert {command.extra for command in COMMANDS.values()} | set(EXTRAS.values()) <= extras
+
+
+def test_ctrl_c_in_a_command_is_one_line_and_status_130(monkeypatch, capsys):
+    def interrupt(name: str, words: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("digits.cli.run_command", interrupt)
+    assert main(["check"]) == 130
+    assert capsys.readouterr().err == "stopped\n"

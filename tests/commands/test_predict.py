@@ -10,7 +10,6 @@ import pytest
 from PIL import Image
 
 from digits.backends.scratch.network import predict
-from digits.datasets.fetch import fetch
 from digits.errors import InputError
 from digits.model.classify import classify
 from digits.pictures.mnist_form import to_mnist_form
@@ -32,6 +31,7 @@ from tests.support.paper import (
     write_strokes,
 )
 from tests.support.paths import ROOT
+from tests.support.trainings import THREADS
 
 ANGLES = np.linspace(0, 2 * np.pi, 40)
 RING = [[(0.5 + 0.16 * np.cos(angle), 0.5 + 0.25 * np.sin(angle)) for angle in ANGLES]]
@@ -79,7 +79,13 @@ def test_json_has_the_probabilities_of_all_classes(zero, models, run_digits):
 
 
 @pytest.mark.parametrize("backend", ["torch", "tf"])
-def test_all_back_ends_agree(backend, zero, models, run_digits):
+def test_all_back_ends_agree(backend, zero, models, run_digits, monkeypatch):
+    if backend == "tf":
+        from digits.backends.tf import network
+
+        # A process sets TensorFlow's threads once: here to those of the trainings in other tests.
+        use_threads = network.use_threads
+        monkeypatch.setattr(network, "use_threads", lambda _: use_threads(THREADS))
     words = ["predict", zero, "--model", models / "scratch/mlp", "--json", "--backend"]
     (expected,), (found,) = (json.loads(run_digits(*words, b)[0]) for b in ("scratch", backend))
     # Float32, rounded to six digits.
@@ -162,11 +168,10 @@ N_LOST = 2
 
 
 @pytest.fixture(scope="module")
-def mnist(mnist_folder, tmp_path_factory):
+def known(mnist):
     """A network trained for a few seconds, and test images and labels that it gets right."""
-    splits = fetch("mnist", str(mnist_folder), tmp_path_factory.mktemp("mnist")).splits
-    model = train_mlp(*(array[:20_000] for array in splits["train"]), epochs=4)
-    images, labels = (array[100:400] for array in splits["test"])
+    model = train_mlp(*(array[:20_000] for array in mnist["train"]), epochs=4)
+    images, labels = (array[100:400] for array in mnist["test"])
     is_right = classify(predict, model, list(images)).argmax(axis=1) == labels
     assert is_right.mean() > 0.9
     return model, images[is_right][:N_DIGITS], labels[is_right][:N_DIGITS]
@@ -181,8 +186,8 @@ def through_a_file(picture: np.ndarray, **options: object) -> np.ndarray:
 
 
 @pytest.mark.parametrize("condition", QUICK + SLOW)
-def test_pictures_are_classified_nearly_as_well_as_images_of_mnist(condition, mnist, generator):
-    model, images, labels = mnist
+def test_pictures_are_classified_nearly_as_well_as_images_of_mnist(condition, known, generator):
+    model, images, labels = known
     found = []
     for number, image in enumerate(images):
         options = {"kind": "jpeg", "quality": 80} if number % 2 else {"kind": "png"}

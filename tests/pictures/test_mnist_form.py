@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy import ndimage
 
-from digits.datasets.fetch import fetch
 from digits.errors import InputError
 from digits.pictures.mnist_form import to_mnist_form
 from tests.support.paper import (
@@ -46,8 +45,8 @@ def test_digit_fills_its_box_and_has_its_centre_of_mass_in_the_middle(strokes):
     assert ndimage.center_of_mass(image) == pytest.approx((14, 14), abs=0.51)
 
 
-def test_images_of_mnist_stay_nearly_as_they_are(mnist_folder, tmp_path):
-    images = fetch("mnist", str(mnist_folder), tmp_path).splits["test"][0][:40]
+def test_images_of_mnist_stay_nearly_as_they_are(mnist):
+    images = mnist["test"][0][:40]
     found = [form_of(Image.fromarray(image)) for image in images]
     # An image may move by a whole pixel if its centre of mass is near half a pixel.
     pairs = list(zip(found, images, strict=True))
@@ -146,8 +145,8 @@ def test_several_digits_are_refused(strokes):
         form_of(write_strokes(strokes))
 
 
-def test_two_images_of_mnist_side_by_side_are_refused(mnist_folder, tmp_path):
-    images = fetch("mnist", str(mnist_folder), tmp_path).splits["test"][0][:100]
+def test_two_images_of_mnist_side_by_side_are_refused(mnist):
+    images = mnist["test"][0][:100]
     refused = 0
     for left, right in zip(images[::2], images[1::2], strict=True):
         try:

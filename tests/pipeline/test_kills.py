@@ -1,26 +1,25 @@
-"""Stages killed at any moment: the next `dvc repro` ends with the same bytes as a run that nobody
-disturbed. Run by `make kills`.
-"""
+"""Stages killed at any moment: the next `dvc repro` ends with the bytes of an undisturbed run."""
 
 import json
 import os
 import random
-import shutil
 import signal
 import subprocess
 import time
 
 import pytest
-from conftest import ENVIRONMENT, Clone, copy_project
 from ruamel.yaml import YAML
 
-from digits.commands.verify import differing_outputs, read_lock
+from digits.pipeline.lock import differing_outputs, read_lock
+from tests.support.clone import Clone, make_small_project
+from tests.support.environment import ENVIRONMENT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 N_KILLS = 50
 # With dropout and a Nesterov momentum, or Adam, to go on from.
 RUNS = {"torch": "cnn_small", "tf": "cnn_small", "scratch": "mlp"}
 STAGES = [
+    "fingerprint",
     "download",
     "preprocess",
     *(f"train_{framework}@{run}" for framework, run in RUNS.items()),
@@ -32,21 +31,17 @@ STAGES = [
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory) -> Clone:
-    """A clone in which one run a framework has trained on small digits, for enough epochs that a
-    kill falls between two.
-    """
-    clone = copy_project(tmp_path_factory.mktemp("undisturbed"))
+    """A clone in which one run per framework has trained, long enough for a kill between epochs."""
+    clone = make_small_project(tmp_path_factory.mktemp("undisturbed") / "clone")
     yaml = YAML()
     params = yaml.load(clone.path / "params.yaml")
-    params["download"]["dataset"], params["preprocess"]["validation_size"] = "uci_digits", 200
     for framework, run in RUNS.items():
         recipe = params[f"train_{framework}"][run]
         recipe["epochs"] = 12
         params[f"train_{framework}"] = {run: recipe}
     yaml.dump(params, clone.path / "params.yaml")
-    clone.run("python", "-m", "digits.commands.prune")
     clone.repro()
-    clone.commit("One run a framework, on small digits")
+    clone.commit("One run per framework")
     return clone
 
 
@@ -88,12 +83,8 @@ def forget(clone: Clone, stage: str) -> None:
 
 
 def test_kills_at_random_moments_leave_nothing_that_is_mistaken_for_finished(undisturbed, tmp_path):
-    shutil.copytree(undisturbed.path, tmp_path / "clone", symlinks=True)
-    clone, expected, chance = (
-        Clone(tmp_path / "clone"),
-        read_lock(undisturbed.path),
-        random.Random(0),
-    )
+    clone = undisturbed.copy(tmp_path / "clone")
+    expected, chance = read_lock(undisturbed.path), random.Random(0)
     n_lock_lines = (clone.path / "dvc.lock").read_bytes().count(b"\n")
     seconds = {}
     for stage in STAGES:
@@ -111,7 +102,7 @@ def test_kills_at_random_moments_leave_nothing_that_is_mistaken_for_finished(und
             clone.run("git", "checkout", "dvc.lock")
         printed = clone.run("dvc", "repro", "--no-run-cache", stage)
         n_again += killed and f"Running stage '{stage}'" in printed
-        n_resumed += "goes on after epoch" in printed
+        n_resumed += "resumes after epoch" in printed
         assert differing_outputs(expected, read_lock(clone.path)) == [], stage
         # The files are those of the lock.
         assert "up to date" in clone.run("dvc", "status", stage), stage
@@ -130,8 +121,7 @@ def test_kills_at_random_moments_leave_nothing_that_is_mistaken_for_finished(und
 @pytest.mark.parametrize("framework", RUNS)
 def test_interrupted_training_says_how_to_go_on_and_does(undisturbed, tmp_path, framework):
     """Ctrl-C goes to every process of the terminal's group."""
-    shutil.copytree(undisturbed.path, tmp_path / "clone", symlinks=True)
-    clone, stage = Clone(tmp_path / "clone"), f"train_{framework}@{RUNS[framework]}"
+    clone, stage = undisturbed.copy(tmp_path / "clone"), f"train_{framework}@{RUNS[framework]}"
     forget(clone, stage)
     command = ["dvc", "repro", "--force", "--single-item", "--no-run-cache", stage]
     with subprocess.Popen(
@@ -150,7 +140,7 @@ def test_interrupted_training_says_how_to_go_on_and_does(undisturbed, tmp_path, 
                 os.killpg(process.pid, signal.SIGINT)
         assert process.wait() != 0
     printed = "".join(lines)
-    assert "stopped; `dvc repro` goes on" in printed
+    assert "stopped; `dvc repro` resumes" in printed
     assert "Traceback" not in printed
-    assert "goes on after epoch" in clone.run("dvc", "repro", "--no-run-cache")
+    assert "resumes after epoch" in clone.run("dvc", "repro", "--no-run-cache")
     assert differing_outputs(read_lock(undisturbed.path), read_lock(clone.path)) == []

@@ -9,30 +9,22 @@ import stat
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from conftest import ENVIRONMENT, Clone, free_port
+
+from tests.support.clone import Clone
+from tests.support.environment import ENVIRONMENT
+from tests.support.ports import free_port, wait_for_port
+from tests.support.programs import fail_or_skip
 
 S3_KEYS = {
     "AWS_ACCESS_KEY_ID": "test",
     "AWS_SECRET_ACCESS_KEY": "test",
     "AWS_DEFAULT_REGION": "us-east-1",
 }
-
-
-def wait_for(port: int, server: subprocess.Popen) -> None:
-    for _ in range(300):
-        assert server.poll() is None, "the server has ended"
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-            return
-        except OSError:
-            time.sleep(0.1)
-    pytest.fail("the server does not answer")
 
 
 def end(*connections: socket.socket) -> None:
@@ -96,13 +88,11 @@ class Relay:
 
 @pytest.fixture
 def ssh(tmp_path: Path) -> Iterator[tuple[str, dict[str, str], Relay]]:
-    """An OpenSSH server behind a relay: the remote's address and the environment of who may log in."""
+    """An OpenSSH server behind a relay: its address, the variables to log in, and the relay."""
     sshd = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
     if sshd is None:
         missing = "needs an SSH server; on Debian: apt-get install openssh-server"
-        pytest.fail(missing) if os.environ.get("DIGITS_SSHD") == "required" else pytest.skip(
-            missing
-        )
+        fail_or_skip("DIGITS_SSHD", missing)
     if os.getuid() == 0:
         # Where sshd, if root runs it, locks its unprivileged half in.
         Path("/run/sshd").mkdir(exist_ok=True)
@@ -112,14 +102,23 @@ def ssh(tmp_path: Path) -> Iterator[tuple[str, dict[str, str], Relay]]:
     for key in (host_key, own_key):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
     shutil.copy(f"{own_key}.pub", home / ".ssh/authorized_keys")
-    (tmp_path / "sshd_config").write_text(
-        f"ListenAddress 127.0.0.1:{port}\nHostKey {host_key}\nAuthorizedKeysFile {home}/.ssh/authorized_keys\nPidFile none\n"
-        "PasswordAuthentication no\nKbdInteractiveAuthentication no\nUsePAM no\nStrictModes no\nSubsystem sftp internal-sftp\n"
-    )
+    options = {
+        "ListenAddress": f"127.0.0.1:{port}",
+        "HostKey": host_key,
+        "AuthorizedKeysFile": home / ".ssh/authorized_keys",
+        "PidFile": "none",
+        "PasswordAuthentication": "no",
+        "KbdInteractiveAuthentication": "no",
+        "UsePAM": "no",
+        "StrictModes": "no",
+        "Subsystem": "sftp internal-sftp",
+    }
+    lines = [f"{name} {value}\n" for name, value in options.items()]
+    (tmp_path / "sshd_config").write_text("".join(lines))
     with subprocess.Popen(
         [sshd, "-D", "-e", "-f", tmp_path / "sshd_config"], stderr=subprocess.DEVNULL
     ) as server:
-        wait_for(port, server)
+        wait_for_port(port, server)
         relay = Relay(port)
         (home / ".ssh/known_hosts").write_text(
             f"[127.0.0.1]:{relay.port} {Path(f'{host_key}.pub').read_text()}"
@@ -135,14 +134,14 @@ def ssh(tmp_path: Path) -> Iterator[tuple[str, dict[str, str], Relay]]:
 
 @pytest.fixture
 def s3() -> Iterator[tuple[str, dict[str, str], Relay]]:
-    """moto's S3 server behind a relay: the remote's address and the environment of who may log in."""
+    """moto's S3 server behind a relay: its address, the variables to log in, and the relay."""
     port = free_port()
     with subprocess.Popen(
         [sys.executable, "-m", "moto.server", "-p", str(port)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as server:
-        wait_for(port, server)
+        wait_for_port(port, server)
         relay = Relay(port)
         environment = S3_KEYS | {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{relay.port}"}
         create = "import boto3; boto3.client('s3').create_bucket(Bucket='bucket')"
@@ -173,6 +172,7 @@ def test_a_fresh_clone_pulls_from_a_folder_and_has_nothing_to_run(clone, tmp_pat
     assert_nothing_is_left_to_run(elsewhere)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("server", ["ssh", "s3"])
 def test_a_fresh_clone_pulls_from_a_server_and_has_nothing_to_run(clone, tmp_path, request, server):
     url, environment, _ = request.getfixturevalue(server)
@@ -181,6 +181,7 @@ def test_a_fresh_clone_pulls_from_a_server_and_has_nothing_to_run(clone, tmp_pat
     assert_nothing_is_left_to_run(elsewhere)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("server", ["ssh", "s3"])
 def test_after_a_connection_that_broke_the_next_pull_completes(clone, tmp_path, request, server):
     url, environment, relay = request.getfixturevalue(server)

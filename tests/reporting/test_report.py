@@ -9,7 +9,7 @@ import pytest
 from digits.reporting.report import CAPTIONS, DATA_FILES, on_device, render_report
 from digits.training.run import load_run
 from tests.support.findings import make_findings
-from tests.support.paths import ROOT
+from tests.support.paths import ROOT, SMALL_PARAMS
 
 RUNS = [("torch", "cnn", 9), ("tf", "cnn", 11), ("scratch", "mlp", 6)]
 
@@ -130,7 +130,7 @@ def test_a_gpu_is_named_beside_the_library(tmp_path):
 
 
 def test_parameters_versions_and_data_are_told(tmp_path):
-    recipe = load_run("torch", "cnn", ROOT / "params.yaml").recipe
+    recipe = load_run("torch", "cnn_small", SMALL_PARAMS).recipe
     text = render(tmp_path, recipes={"torch cnn": recipe.model_dump(exclude_none=True)})
     for expected in (
         "scratch 1.0; tf 1.0; torch 1.0",

@@ -14,7 +14,6 @@ from torch.nn import functional
 
 from digits.backends.scratch import network as scratch_network
 from digits.backends.torch import network as torch_network
-from digits.datasets.fetch import fetch
 from digits.preprocessing.apply import network_inputs, normalize
 from digits.scratch.fast.workers import Workers
 from digits.scratch.optimizers import SGD
@@ -25,7 +24,6 @@ from digits.training.schedule import plan_epochs
 from tests.support.paths import ROOT
 from tests.support.trainings import make_training
 
-PARAMS = ROOT / "params.yaml"
 PLAIN = sorted((ROOT / "digits/scratch").glob("*.py"))
 CHAPTERS = sorted((ROOT / "digits/scratch").rglob("*.py"))
 
@@ -39,8 +37,10 @@ def one_thread():
 
 @pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("name", ["cnn", "cnn_5x5", "mlp_128_64"])
-def test_twenty_steps_of_sgd_in_float64_end_within_a_millionth_of_torch(name, generator):
-    layers = load_layers(name, "test", PARAMS)
+def test_twenty_steps_of_sgd_in_float64_end_within_a_millionth_of_torch(
+    name, generator, published_params
+):
+    layers = load_layers(name, "test", published_params)
     weights = initial_weights(layers, IMAGE_SHAPE, "xavier", 0)
     weights64 = {key: array.astype(np.float64) for key, array in weights.items()}
     images, labels = generator.random((320, *IMAGE_SHAPE)), generator.integers(0, 10, 320)
@@ -80,12 +80,12 @@ class Curve:
         return np.cumsum(self.losses)[99:] / np.arange(100, len(self.losses) + 1)
 
 
-@pytest.mark.parametrize("name", ["cnn", "mlp"])
+@pytest.mark.parametrize("name", [pytest.param("cnn", marks=pytest.mark.slow), "mlp"])
 def test_loss_over_the_first_epoch_of_mnist_stays_within_one_percent_of_torch(
-    name, mnist_folder, tmp_path
+    name, mnist, published_params
 ):
-    run = load_run("scratch", name, PARAMS)
-    images, labels = fetch("mnist", str(mnist_folder), tmp_path).splits["train"]
+    run = load_run("scratch", name, published_params)
+    images, labels = mnist["train"]
     x = network_inputs(normalize(images[:50_000], 0.0, 255.0), None)
     y = labels[:50_000].astype(np.int64)
     weights = initial_weights(run.layers, IMAGE_SHAPE, run.recipe.initializer, run.seed)

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from unittest.mock import patch
 
 from selenium.webdriver import ActionChains, Chrome, ChromeOptions
@@ -82,12 +82,15 @@ class Browser:
 
     def __init__(self, profile: Path):
         options = ChromeOptions()
-        options.binary_location = find_chromium()[0]
+        found = find_chromium()
+        assert found, "the fixture `browser` has looked for it"
+        chromium, driver = found
+        options.binary_location = chromium
         for option in [*OPTIONS, f"--user-data-dir={profile}"]:
             options.add_argument(option)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
         with patch.dict(os.environ, {"no_proxy": "*"}):  # the driver is on this machine
-            self.driver = Chrome(options=options, service=Service(find_chromium()[1]))
+            self.driver = Chrome(options=options, service=Service(driver))
         self.driver.set_page_load_timeout(SECONDS)
         self.driver.set_script_timeout(SECONDS)
 
@@ -115,7 +118,7 @@ class Browser:
             [f"{entry['level']} {entry['message']}" for entry in self.driver.get_log("browser")],
         )
 
-    def run(self, script: str, *arguments: object) -> object:
+    def run(self, script: str, *arguments: object) -> Any:
         """Run JavaScript in the page and return its value, or that of the promise it returns."""
         return self.driver.execute_script(script, *arguments)
 

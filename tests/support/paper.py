@@ -4,6 +4,7 @@ float64 (height, width), from 0 to 1.
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -63,13 +64,16 @@ def across(picture: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     height, width = picture.shape
     y, x = np.mgrid[0:height, 0:width]
     angle = generator.uniform(0, 2 * np.pi)
-    return np.cos(angle) * (x / width - 0.5) + np.sin(angle) * (y / height - 0.5)
+    way: np.ndarray = np.cos(angle) * (x / width - 0.5) + np.sin(angle) * (y / height - 0.5)
+    return way
 
 
 def shaded(picture: np.ndarray, generator: np.random.Generator, loss: float) -> np.ndarray:
     """Return the picture with light that falls off to one side, there to 1 - loss."""
     way = across(picture, generator)
-    return picture * (1 - loss * (way - way.min()) / np.ptp(way))
+    light: np.ndarray = 1 - loss * (way - way.min()) / np.ptp(way)
+    shaded_picture: np.ndarray = picture * light
+    return shaded_picture
 
 
 def shadowed(
@@ -114,12 +118,12 @@ def as_image(picture: np.ndarray) -> Image.Image:
     return Image.fromarray(np.rint(255 * picture.clip(0, 1)).astype(np.uint8))
 
 
-def as_file(picture: Image.Image, kind: str = "png", **options: object) -> io.BytesIO:
+def as_file(picture: Image.Image, kind: str = "png", **options: Any) -> io.BytesIO:
     file = io.BytesIO()
     picture.save(file, kind, **options)
     return io.BytesIO(file.getvalue())
 
 
-def save(picture: Image.Image, path: Path, **options: object) -> Path:
+def save(picture: Image.Image, path: Path, **options: Any) -> Path:
     picture.save(path, **options)
     return path

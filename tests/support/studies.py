@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import optuna
 from optuna import Study
@@ -41,7 +42,7 @@ def search(*arguments: object) -> int:
     return tune.run(parser.parse_args(list(map(str, arguments))))
 
 
-def start(*arguments: object, python: tuple[str, ...] = ("-m", "digits")) -> subprocess.Popen:
+def start(*arguments: object, python: tuple[str, ...] = ("-m", "digits")) -> subprocess.Popen[str]:
     """Start `digits tune` in a process of its own."""
     return subprocess.Popen(
         [sys.executable, *python, "tune", *map(str, arguments)],
@@ -53,12 +54,14 @@ def start(*arguments: object, python: tuple[str, ...] = ("-m", "digits")) -> sub
     )
 
 
-def start_together(*arguments: object) -> list[subprocess.Popen]:
+def start_together(*arguments: object) -> list[subprocess.Popen[str]]:
     """Start `digits tune` in two processes. Neither begins before both have imported all."""
     processes = [start(*arguments, python=("-c", GATED)) for _ in range(2)]
     for process in processes:
+        assert process.stdout
         assert process.stdout.readline() == "ready\n"
     for process in processes:
+        assert process.stdin
         process.stdin.write("\n")
         process.stdin.flush()
     return processes
@@ -81,7 +84,7 @@ def trials(name: str = MLP, storage: str | None = None) -> list[FrozenTrial]:
     return found
 
 
-def outcomes(name: str = MLP) -> list[tuple]:
+def outcomes(name: str = MLP) -> list[tuple[Any, ...]]:
     """Return what the trials that did not fail drew and measured, in the order of their slots."""
     ended = [trial for trial in trials(name) if trial.state != FAIL]
     ended.sort(key=lambda trial: trial.user_attrs["place"])
