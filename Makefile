@@ -55,7 +55,7 @@ demo: draw
 plots: $(VENV)/run-installed  ## write the page of plots, dvc_plots/index.html
 	dvc plots show
 
-test: setup  ## run the tests that need no browser, no server and no kill
+test: setup  ## run the fast tests: no browser, no server, no killed stage
 	pytest -n 2
 
 test-all: setup  ## run the other tests: a browser, servers, stages killed at random moments (about 20 minutes)

@@ -67,6 +67,7 @@ def test_a_clone_is_committed_whatever_git_is_told(project: Clone):
     assert project.run("git", "log", "--format=%an <%ae>") == "test <test@localhost>\n"
 
 
+@pytest.mark.slow
 def test_tests_pass_in_a_hostile_environment(tmp_path):
     """Among it the user's git configuration, which asks for signed commits and other names."""
     config = "[user]\n\tname = somebody\n[commit]\n\tgpgsign = true\n[gpg]\n\tprogram = false\n"

@@ -92,6 +92,7 @@ def test_training_brings_no_framework_and_nothing_slow():
 
 
 @pytest.mark.parametrize("framework", ["torch", "tf"])
+@pytest.mark.slow
 def test_a_back_end_brings_its_own_framework_only(framework):
     expected = {"torch": {"torch"}, "tf": {"tensorflow", "keras"}}[framework]
     found = packages_after(f"import digits.backends.{framework}.fit")

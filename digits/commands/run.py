@@ -28,12 +28,13 @@ def run(arguments: argparse.Namespace) -> int:
     """
     from digits.commands.check import check_params
     from digits.commands.refetch import replace_synthetic_digits
-    from digits.pipeline.checkout import check_checkout
+    from digits.pipeline.checkout import check_checkout, remove_damaged_rwlock
 
     if arguments.jobs < 1:
         raise InputError(f"--jobs is {arguments.jobs}; expected 1 or more")
     check_checkout()
     check_params()
+    remove_damaged_rwlock()
     replace_synthetic_digits()
     if arguments.jobs == 1:
         become_dvc_repro()

@@ -1,5 +1,7 @@
 """The folder that the pipeline's commands work in: a checkout of the project, and DVC in it."""
 
+import contextlib
+import json
 import os
 import subprocess
 import sys
@@ -16,6 +18,30 @@ def check_checkout(folder: Path = Path()) -> None:
         raise InputError(
             f"{folder.resolve()}: has no {missing[0]}; run this in the root folder of a checkout"
         )
+
+
+def remove_damaged_rwlock(folder: Path = Path()) -> bool:
+    """Remove DVC's record of the paths in use if a kill cut it short; return whether it did.
+
+    DVC does not write this file in one piece, and runs nothing while it cannot be read. The entries
+    of killed processes are of no use. The file stays if a DVC that is running is writing it.
+    """
+    from zc.lockfile import LockError, LockFile  # DVC guards the file with this one
+
+    path = folder / ".dvc/tmp/rwlock"
+    if not path.is_file():
+        return False
+    try:
+        guard = LockFile(f"{path}.lock")
+    except LockError:
+        return False
+    with contextlib.closing(guard):
+        try:
+            json.loads(path.read_bytes())
+        except ValueError:  # of JSON, or of UTF-8
+            path.unlink()
+            return True
+        return False
 
 
 def dvc_command(*arguments: str) -> list[str]:

@@ -22,6 +22,7 @@ from digits.training.run import load_runs
 from tests.support.models import make_model, make_preprocessing
 from tests.support.paths import SMALL_PARAMS
 
+pytestmark = pytest.mark.slow
 PARAMS = YAML(typ="safe").load(SMALL_PARAMS)
 SCALARS = st.one_of(
     st.none(),

@@ -20,6 +20,14 @@ def test_without_options_it_is_dvc_repro(clone):
     assert "Data and pipelines are up to date" in printed
 
 
+@pytest.mark.slow
+def test_a_kill_while_dvc_wrote_its_rwlock_does_not_stop_the_next_run(clone):
+    (clone.path / ".dvc/tmp/rwlock").write_text("")
+    assert "JSON structure is corrupted" in clone.run("dvc", "repro", status=255)
+    assert "Data and pipelines are up to date" in clone.run("python", "-m", "digits", "run")
+
+
+@pytest.mark.slow
 def test_exit_status_is_that_of_dvc(clone):
     clone.edit_params({"train_scratch.mlp.learning_rate": 1e30})
     printed = clone.run("python", "-m", "digits", "run", status=255)

@@ -72,6 +72,7 @@ def test_every_supported_python_is_tested():
     assert re.search(r"^FROM python:3\.11\.", DOCKERFILE, re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_report_compares_the_metrics_and_the_plots_with_another_revision(tmp_path):
     clone = copy_project(tmp_path)
     clone.commit("Before")

@@ -141,6 +141,7 @@ for pixels in ("all", "kept"):
 
 
 @every_format
+@pytest.mark.slow
 def test_a_fresh_interpreter_loads_it_without_this_project(name, images, tmp_path, export):
     models = {"all": make_model(), "kept": make_model(ALL_LAYERS[8:], "kept")}
     for pixels, model in models.items():

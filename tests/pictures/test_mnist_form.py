@@ -45,6 +45,7 @@ def test_digit_fills_its_box_and_has_its_centre_of_mass_in_the_middle(strokes):
     assert ndimage.center_of_mass(image) == pytest.approx((14, 14), abs=0.51)
 
 
+@pytest.mark.slow
 def test_images_of_mnist_stay_nearly_as_they_are(mnist):
     images = mnist["test"][0][:40]
     found = [form_of(Image.fromarray(image)) for image in images]
@@ -145,6 +146,7 @@ def test_several_digits_are_refused(strokes):
         form_of(write_strokes(strokes))
 
 
+@pytest.mark.slow
 def test_two_images_of_mnist_side_by_side_are_refused(mnist):
     images = mnist["test"][0][:100]
     refused = 0

@@ -1,5 +1,6 @@
 """The folder that the pipeline's commands work in, and a temporary clone of it."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -7,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from zc.lockfile import LockFile
 
 from digits.errors import InputError
 from digits.pipeline import checkout
@@ -34,6 +36,33 @@ def test_stages_run_in_this_interpreter_whether_or_not_it_is_activated(monkeypat
 def test_the_status_is_that_of_dvc(tmp_path):
     assert checkout.run_dvc("version", folder=tmp_path) == 0
     assert checkout.run_dvc("status", "--quiet", folder=tmp_path) != 0
+
+
+@pytest.mark.parametrize("damaged", ["", '{"read": {"data', '"\\udcff'])
+def test_a_damaged_rwlock_is_removed(tmp_path, damaged):
+    path = tmp_path / ".dvc/tmp/rwlock"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(damaged.encode("utf-8", "surrogateescape"))
+    assert checkout.remove_damaged_rwlock(tmp_path)
+    assert not path.exists()
+
+
+def test_a_sound_rwlock_stays(tmp_path):
+    path = tmp_path / ".dvc/tmp/rwlock"
+    assert not checkout.remove_damaged_rwlock(tmp_path)  # a checkout in which DVC has not run
+    path.parent.mkdir(parents=True)
+    path.write_text('{"read": {}, "write": {}}')
+    assert not checkout.remove_damaged_rwlock(tmp_path)
+    assert path.exists()
+
+
+def test_an_rwlock_that_dvc_is_writing_stays(tmp_path):
+    path = tmp_path / ".dvc/tmp/rwlock"
+    path.parent.mkdir(parents=True)
+    path.touch()
+    with contextlib.closing(LockFile(f"{path}.lock")):
+        assert not checkout.remove_damaged_rwlock(tmp_path)
+    assert path.exists()
 
 
 SLOW_DVC = """

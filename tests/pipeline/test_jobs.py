@@ -19,13 +19,18 @@ COMMAND = (sys.executable, "-m", "digits", "run", "--jobs", "2")
 ENDLESS = {"train_torch.mlp.epochs": 50_000, "train_scratch.mlp.epochs": 50_000}
 
 
-def test_all_stages_start_in_the_order_of_the_pipeline(finished, finished_log):
-    """That they give the bytes of one after another is a test of test_pipeline.py."""
-    lines = finished_log.splitlines()
+@pytest.mark.slow
+def test_two_stages_at_a_time_give_the_bytes_of_one_after_another(finished, project):
+    lines = project.run(*COMMAND).splitlines()
     started = [line.removesuffix(" ...") for line in lines if line.endswith(" ...")]
     # The code is hashed first: what that makes stale decides which stages there are to run.
     assert sorted(["fingerprint", *started]) == sorted(read_lock(finished.path))
     assert (started[:2], started[-1]) == (["download", "preprocess"], "visualize")
+    printed = project.run("python", "-m", "digits", "verify", str(finished.path))
+    assert "the same bytes in every output" in printed
+    times = "models/times/scratch/mlp.json"
+    # It did run again.
+    assert (project.path / times).read_text() != (finished.path / times).read_text()
 
 
 def test_what_is_up_to_date_is_not_started(clone):
@@ -63,6 +68,7 @@ def test_a_comment_starts_no_stage(clone):
     assert clone.run(*COMMAND).splitlines()[-1] == "everything is up to date"
 
 
+@pytest.mark.slow
 def test_a_failed_stage_is_shown_what_runs_beside_it_ends_and_nothing_new_starts(clone):
     rate = "train_scratch.mlp.learning_rate"
     clone.edit_params({rate: 1e30, "train_scratch.fast.learning_rate": 0.02})

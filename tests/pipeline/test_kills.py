@@ -10,6 +10,7 @@ import time
 import pytest
 from ruamel.yaml import YAML
 
+from digits.pipeline.checkout import remove_damaged_rwlock
 from digits.pipeline.lock import differing_outputs, read_lock
 from tests.support.clone import Clone, make_small_project
 from tests.support.environment import ENVIRONMENT
@@ -100,6 +101,7 @@ def test_kills_at_random_moments_leave_nothing_that_is_mistaken_for_finished(und
         # DVC was writing it, which it does not do in one piece.
         if (clone.path / "dvc.lock").read_bytes().count(b"\n") < n_lock_lines:
             clone.run("git", "checkout", "dvc.lock")
+        remove_damaged_rwlock(clone.path)  # as `digits run` does
         printed = clone.run("dvc", "repro", "--no-run-cache", stage)
         n_again += killed and f"Running stage '{stage}'" in printed
         n_resumed += "resumes after epoch" in printed

@@ -23,7 +23,6 @@ from tests.support.paths import SMALL_PARAMS
 RUNS = load_runs(path=SMALL_PARAMS)
 TRAIN = {f"train_{run.framework}@{run.name}" for run in RUNS}
 EVALUATE = {f"evaluate@{framework}" for framework in FRAMEWORKS}
-STAGES = {"fingerprint", "download", "preprocess", "visualize"} | TRAIN | EVALUATE
 FIGURES = {
     "accuracy.png",
     "accuracy_per_class.png",
@@ -202,6 +201,7 @@ def test_editing_one_learning_rate_draws_the_plots_again(clone):
     assert clone.repro() == {"train_scratch@mlp", "evaluate@scratch", "visualize"}
 
 
+@pytest.mark.slow
 def test_metrics_diff_compares_branches_without_cache_or_remote(clone, tmp_path):
     clone.run("git", "switch", "-qc", "slower")
     clone.edit_params({LEARNING_RATE: 0.001})
@@ -233,6 +233,7 @@ LINEAR_RUN = """train_scratch:
 """
 
 
+@pytest.mark.slow
 def test_a_new_architecture_and_run_are_an_edit_of_params_alone(clone):
     text = (clone.path / "params.yaml").read_text()
     text = text.replace("architectures:\n", LINEAR).replace("train_scratch:\n", LINEAR_RUN)
@@ -242,6 +243,7 @@ def test_a_new_architecture_and_run_are_an_edit_of_params_alone(clone):
     assert read_json(clone.path / "metrics/scratch/linear.json")["parameters"] == 7850
 
 
+@pytest.mark.slow
 def test_a_removed_run_is_forgotten_and_pruned(clone):
     yaml = YAML()
     params = yaml.load(clone.path / "params.yaml")
@@ -255,6 +257,7 @@ def test_a_removed_run_is_forgotten_and_pruned(clone):
     assert "train_scratch@mlp_sigmoid" not in (clone.path / "dvc.lock").read_text()
 
 
+@pytest.mark.slow
 def test_experiments_run_over_a_grid(clone):
     rates = ["0.01", "0.02"]
     grid = f"train_scratch.mlp.learning_rate={','.join(rates)}"
@@ -286,7 +289,11 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("name", FAULTS)
+QUICK = "train_scratch.fast.learning_rate"  # the training fails, and its stage's outputs return
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in FAULTS if name != QUICK]
+
+
+@pytest.mark.parametrize("name", [QUICK, *SLOW])
 def test_bad_parameter_is_one_line_and_loses_nothing(clone, name):
     value, message = FAULTS[name]
     before = (clone.path / "params.yaml").read_text()
@@ -357,8 +364,9 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.slow
 def test_every_stage_again_in_one_process_gives_the_same_bytes(finished, clone, run_in_process):
-    """`finished` was made in another folder, two stages at a time, each in a process of its own."""
+    """`finished` was made in another folder, each stage in a process of its own."""
     folders = ("data/raw", "data/processed", "data/evaluation", "models", "metrics")
     for folder in folders:
         shutil.rmtree(clone.path / folder)
@@ -372,14 +380,3 @@ def test_every_stage_again_in_one_process_gives_the_same_bytes(finished, clone, 
         found, expected = contents(clone.path / folder), contents(finished.path / folder)
         assert found.keys() == expected.keys()
         assert [name for name in expected if found[name] != expected[name]] == []
-
-
-@pytest.mark.slow
-def test_one_stage_after_another_in_another_folder_gives_the_same_bytes(finished, clone):
-    """The same but for times as several stages at a time, by which `finished` was made."""
-    assert clone.repro("--force", "--no-run-cache") == STAGES
-    printed = clone.run("python", "-m", "digits", "verify", str(finished.path))
-    assert "the same bytes in every output" in printed
-    times = "models/times/scratch/mlp.json"
-    # It did run again.
-    assert (clone.path / times).read_text() != (finished.path / times).read_text()

@@ -166,6 +166,7 @@ def assert_nothing_is_left_to_run(elsewhere: Clone) -> None:
     assert "up to date" in elsewhere.run("dvc", "status")
 
 
+@pytest.mark.slow
 def test_a_fresh_clone_pulls_from_a_folder_and_has_nothing_to_run(clone, tmp_path):
     elsewhere = push_and_clone(clone, str(tmp_path / "remote"), tmp_path / "elsewhere")
     elsewhere.run("dvc", "pull")

@@ -148,6 +148,7 @@ def test_a_layer_of_the_engine_makes_what_scratch_trains_stale(clone):
     assert clone.stale_stages() == SCRATCH_RUNS | {"evaluate@scratch"}
 
 
+@pytest.mark.slow
 def test_a_new_data_set_runs_download_and_nothing_after_it(clone):
     add_dataset(clone.path)
     assert clone.repro() == {"fingerprint", "download"}

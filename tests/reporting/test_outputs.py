@@ -31,6 +31,7 @@ def test_every_figure_names_the_data_and_every_run(n_runs):
             assert all(result.name in found for result in findings.results), name
 
 
+@pytest.mark.slow
 def test_same_measurements_same_bytes(tmp_path):
     def contents() -> dict[str, bytes]:
         findings = make_findings(RUNS[:2])

@@ -142,6 +142,7 @@ def refetch(project: Clone, run_in_process: InProcess) -> Download:
     return partial(run_in_process, project.path, "digits", "refetch")
 
 
+@pytest.mark.slow
 def test_synthetic_digits_give_way_when_a_mirror_answers(project, data, refetch, mnist_folder):
     write_raw(data, "stand_in")
     project.run("git", "add", "-A")

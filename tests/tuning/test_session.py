@@ -51,6 +51,7 @@ def test_the_same_command_finds_the_same_twice(workspace):
     assert len({trial.params["learning_rate"] for trial in trials("one")}) == 12
 
 
+@pytest.mark.slow
 def test_a_study_resumes_with_its_own_space_and_ends_with_its_trials(workspace):
     search(MLP, *SPACE, "--trials", 3, "--study", "whole")
     search(MLP, *SPACE, "--trials", 2, "--study", "parts")
