@@ -20,13 +20,13 @@ RAW = Path("data/raw")
 def main() -> None:
     options = load_download()
     with replaced_folder(RAW) as partial:
-        dataset, source = fetch_or_stand_in(options, partial / "downloads")
+        dataset, source = fetch_or_draw(options, partial / "downloads")
         write_raw(partial / "new", dataset, source)
     counts = [f"{len(labels)} {name} images" for name, (_, labels) in source.splits.items()]
     print(f"{dataset}: {', '.join(counts)}")
 
 
-def fetch_or_stand_in(options: Download, downloads: Path) -> tuple[str, Source]:
+def fetch_or_draw(options: Download, downloads: Path) -> tuple[str, Source]:
     """Return the data set's name and the data; synthetic digits if MNIST cannot be downloaded."""
     try:
         return options.dataset, fetch(options.dataset, own_mirror(options), downloads)
@@ -34,11 +34,11 @@ def fetch_or_stand_in(options: Download, downloads: Path) -> tuple[str, Source]:
         if options.dataset != "mnist" or options.when_unreachable == "fail":
             raise
         print(
-            f"warning: {error}\nwarning: drawing the stand-in digits in its place; "
+            f"warning: {error}\nwarning: drawing the synthetic digits in its place; "
             "no result on them is a result on MNIST",
             file=sys.stderr,
         )
-        return "stand_in", fetch("stand_in", None, downloads)
+        return "synthetic", fetch("synthetic", None, downloads)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Train one run in the engine written from scratch.
 
 Reads params.yaml, data/processed/preprocessing.json, train/ and validation/; writes
-models/scratch/<run>/ and, separately, models/times/scratch/<run>.json.
+models/scratch/<run>/ and, separately, timings/scratch/<run>.json.
 """
 
 from digits.errors import one_line_errors

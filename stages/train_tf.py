@@ -1,7 +1,7 @@
 """Train one run in TensorFlow.
 
 Reads params.yaml, data/processed/preprocessing.json, train/ and validation/; writes
-models/tf/<run>/ and, separately, models/times/tf/<run>.json.
+models/tf/<run>/ and, separately, timings/tf/<run>.json.
 """
 
 from digits.errors import one_line_errors

@@ -1,7 +1,7 @@
 """Train one run in PyTorch.
 
 Reads params.yaml, data/processed/preprocessing.json, train/ and validation/; writes
-models/torch/<run>/ and, separately, models/times/torch/<run>.json.
+models/torch/<run>/ and, separately, timings/torch/<run>.json.
 """
 
 from digits.errors import one_line_errors

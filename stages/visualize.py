@@ -2,7 +2,7 @@
 
 Reads params.yaml, metrics/, data/evaluation/, models/, data/processed/preprocessing.json, the
 training split and the raw test images. Writes plots/: figures/, long tables for `dvc plots show`,
-with_times/ for whatever holds wall-clock times, and report.html, which holds all of it.
+timing/ for whatever holds wall-clock times, and report.html, which holds all of it.
 """
 
 from pathlib import Path
@@ -25,7 +25,7 @@ def main() -> None:
     findings = load_findings(load_runs())
     for name, make_table in TABLES.items():
         write_text(PLOTS / f"{name}.csv", make_table(findings).to_csv(index=False))
-    write_text(PLOTS / "with_times/results.md", as_markdown(findings.ranking) + "\n")
+    write_text(PLOTS / "timing/results.md", as_markdown(findings.ranking) + "\n")
     figures = {}
     for name, plot in tqdm(FIGURES.items(), desc="visualize", unit="figure", disable=None):
         path = PLOTS / f"{name}.png"

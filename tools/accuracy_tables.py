@@ -49,12 +49,12 @@ def format_values(value: Any) -> str:
     return ", ".join(f"{key} {format_values(item)}" for key, item in value.items())
 
 
-def format_stand_in(worth: dict[str, Any]) -> str:
+def format_synthetic(worth: dict[str, Any]) -> str:
     """Return how accurate a network is on MNIST that was trained on the synthetic digits."""
     accuracies = [100 * run["accuracy_on_mnist"] for run in worth["runs"]]
     return (
-        f"Trained on the stand-in digits alone, {worth['run']} scores {mean(accuracies):.2f} % on "
+        f"Trained on the synthetic digits alone, {worth['run']} scores {mean(accuracies):.2f} % on "
         f"MNIST's {worth['n_test']:,} test images: the mean of {len(accuracies)} seeds, which "
         f"range from {min(accuracies):.2f} to {max(accuracies):.2f} % "
-        "(`python -m benchmarks.stand_in`)."
+        "(`python -m benchmarks.synthetic`)."
     )

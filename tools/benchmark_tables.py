@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from digits.base.files import read_json
-from tools.accuracy_tables import format_seeds, format_stand_in
+from tools.accuracy_tables import format_seeds, format_synthetic
 from tools.growth_tables import format_growth
 from tools.speed_tables import (
     format_augmentation,
@@ -25,7 +25,7 @@ FORMATS: dict[str, Callable[[Any], str]] = {
     "race": format_race,
     "seeds": format_seeds,
     "side_by_side": format_side_by_side,
-    "stand_in": format_stand_in,
+    "synthetic": format_synthetic,
 }
 
 

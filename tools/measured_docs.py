@@ -25,7 +25,7 @@ PAGES = {
         "results",
         "seeds",
         "race",
-        "stand_in",
+        "synthetic",
         "graph",
         "timing",
         "engine",
@@ -33,7 +33,7 @@ PAGES = {
     ),
     "docs/scaling.md": ("side_by_side", "growth"),
 }
-LEADERBOARD = Path("plots/with_times/results.csv")
+LEADERBOARD = Path("plots/timing/results.csv")
 
 
 def main() -> None:
@@ -82,7 +82,7 @@ def format_results(table: pd.DataFrame) -> str:
         f"{TITLES[first['dataset']]}, all {first['n_samples']:,} test images, one training per row "
         f"(n = 1), seed {first['seed']}. The interval is Wilson's, 95 %, and covers the sampling "
         "of the test set. It does not cover what another seed would change. Runs that share a "
-        "letter under “alike” do not differ significantly at 5 % (McNemar's exact test on the same "
+        "letter under “group” do not differ significantly at 5 % (McNemar's exact test on the same "
         "images, Holm's correction). Training time is without Python's start and without the "
         "scoring of the validation split.\n"
         f"Measured on {format_machine(first)}, {first['threads']} threads, "

@@ -13,7 +13,7 @@ EXAMPLE = "digits prune"
 # What a run leaves, under its name, in the folders of its framework.
 PATTERNS = (
     "models/{}/*",
-    "models/times/{}/*.json",
+    "timings/{}/*.json",
     "checkpoints/{}/*.safetensors",
     "metrics/{}/*.json",
     "data/evaluation/{}/*",

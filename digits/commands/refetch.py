@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def replace_synthetic_digits() -> None:
-    """Download MNIST if synthetic digits stand in for it; keep these if it cannot be downloaded.
+    """Download MNIST if synthetic digits replaced it; keep these if it cannot be downloaded.
 
     Raises InputError if the stage that stores it fails.
     """
@@ -39,9 +39,9 @@ def replace_synthetic_digits() -> None:
     wanted = load_download()
     if wanted.dataset != "mnist" or not DATASET.exists():
         return
-    if read_json(DATASET)["dataset"] != "stand_in":
+    if read_json(DATASET)["dataset"] != "synthetic":
         return
-    print("synthetic digits stand in for mnist: trying to download mnist again", file=sys.stderr)
+    print("synthetic digits replace mnist: trying to download mnist again", file=sys.stderr)
     from digits.datasets.fetch import fetch, own_mirror
     from digits.pipeline.checkout import hash_code, run_dvc
 

@@ -61,12 +61,12 @@ def run_again() -> int:
 
 def compare(ours: Path, theirs: Path) -> int:
     """Print how the outputs of two checkouts compare, and return the exit status."""
-    from digits.pipeline.lock import WITH_TIMES, differing_outputs, read_lock
+    from digits.pipeline.lock import TIMING, differing_outputs, read_lock
 
     lock = read_lock(ours)
     differing = differing_outputs(lock, read_lock(theirs))
     if not differing:
-        print(f"the same bytes in every output except those with times ({', '.join(WITH_TIMES)})")
+        print(f"the same bytes in every output except those with times ({', '.join(TIMING)})")
         return 0
     print(f"other bytes in {', '.join(differing)}")
     shifts = metric_shifts(ours, theirs, lock)

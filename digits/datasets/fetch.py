@@ -18,7 +18,7 @@ def fetch(dataset: str, mirror: str | None, folder: Path) -> Source:
         from digits.datasets.uci_digits import read_uci_digits
 
         return read_uci_digits()
-    if dataset == "stand_in":
+    if dataset == "synthetic":
         from digits.datasets.synthetic import make_synthetic_digits
 
         return make_synthetic_digits()

@@ -67,7 +67,7 @@ def draw_synthetic_digits(
     seed and numbers give the same bytes, on any number of cores. NumPy does not promise the same
     draws in all its versions.
     """
-    n_images, title = n_train + n_test, "stand-in digits"
+    n_images, title = n_train + n_test, "synthetic digits"
     train_counts = class_counts(TRAIN_COUNTS, n_train)
     test_counts = class_counts(TEST_COUNTS, n_test)
     with tqdm(total=n_images, desc=title, unit="img", disable=None, leave=False) as bar:

@@ -52,7 +52,7 @@ def fetch_torchvision(dataset: str, mirror: str | None, folder: Path) -> Source:
             answers.append(f"{address}: {answer}")
     raise Unreachable(
         f"{dataset} could not be had ({'; '.join(answers)}); set DIGITS_MIRROR to a folder or a "
-        "URL that has its files, or download.dataset to stand_in or uci_digits, which need no "
+        "URL that has its files, or download.dataset to synthetic or uci_digits, which need no "
         "network"
     )
 

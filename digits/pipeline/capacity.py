@@ -1,6 +1,6 @@
 """How many stages this machine can run at a time, and which of them take longest.
 
-Each training has left its seconds and its memory in models/times/<framework>/<run>.json, on this
+Each training has left its seconds and its memory in timings/<framework>/<run>.json, on this
 machine or on the one that the file was pulled from. Other stages, and new runs, get a default.
 """
 
@@ -16,7 +16,7 @@ import psutil
 from digits.base.files import read_json
 from digits.errors import InputError
 
-TIMES = Path("models/times")
+TIMINGS = Path("timings")
 
 
 class Cost(NamedTuple):
@@ -31,7 +31,7 @@ DEFAULT_TRAINING = Cost(seconds=60.0, peak_memory_bytes=1536 * 2**20)
 DEFAULT_STAGE = Cost(seconds=5.0, peak_memory_bytes=1536 * 2**20)
 
 
-def read_cost(stage: str, times: Path = TIMES) -> Cost:
+def read_cost(stage: str, times: Path = TIMINGS) -> Cost:
     """Return what a stage ("train_torch@cnn") took the last time, or a default."""
     training = re.fullmatch(r"train_(\w+)@(.+)", stage)
     if not training:

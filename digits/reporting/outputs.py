@@ -20,7 +20,7 @@ from digits.reporting.figures.samples import plot_sample_predictions, plot_share
 from digits.reporting.findings import Findings
 from digits.reporting.tables import class_table, confusion_table, curves_table, mistakes_table
 
-# Whatever holds wall-clock times is in with_times/.
+# Whatever holds wall-clock times is in timing/.
 TABLES: dict[str, Callable[[Findings], pd.DataFrame]] = {
     "learning_curves": lambda found: curves_table(found.results),
     "confusion_matrices": lambda found: confusion_table(found.results, found.class_names),
@@ -28,7 +28,7 @@ TABLES: dict[str, Callable[[Findings], pd.DataFrame]] = {
     "reliability": lambda found: found.reliability,
     "mistakes": lambda found: mistakes_table(found.results, found.test_images, found.class_names),
     "comparisons": lambda found: found.pairs,
-    "with_times/results": lambda found: found.ranking,
+    "timing/results": lambda found: found.ranking,
 }
 
 FIGURES: dict[str, Callable[[Findings], Figure]] = {
@@ -62,7 +62,7 @@ FIGURES: dict[str, Callable[[Findings], Figure]] = {
     "figures/pruned_pixels": lambda found: plot_pruned_pixels(
         found.train_images, found.preprocessing.kept_pixels, found.train_title
     ),
-    "with_times/accuracy_against_time": lambda found: plot_accuracy_against_time(
+    "timing/accuracy_against_time": lambda found: plot_accuracy_against_time(
         found.ranking, found.drawn, found.drawn_title
     ),
 }

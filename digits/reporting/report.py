@@ -27,7 +27,7 @@ SORT_COLUMNS = [
     "run",
     "accuracy",
     "errors",
-    "alike",
+    "group",
     "log_loss",
     "expected_calibration_error",
     "parameters",

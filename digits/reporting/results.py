@@ -21,7 +21,7 @@ TITLES = {
     "kmnist": "Kuzushiji-MNIST",
     "emnist_digits": "EMNIST digits",
     "uci_digits": "UCI digits",
-    "stand_in": "stand-in digits (not MNIST)",
+    "synthetic": "synthetic digits (not MNIST)",
 }
 MAX_RUNS = 50  # how many runs a figure has room for
 
@@ -99,7 +99,7 @@ def load_result(framework: str, run: str, architecture: str, root: Path = Path()
         architecture,
         metrics=read_json(root / "metrics" / framework / f"{run}.json"),
         history=read_history(root / "models" / framework / run / "history.csv"),
-        times=read_json(root / "models/times" / framework / f"{run}.json"),
+        times=read_json(root / "timings" / framework / f"{run}.json"),
         probabilities=read_array(arrays / "probabilities.npy"),
         labels=read_array(arrays / "labels.npy"),
         confusion_matrix=read_array(arrays / "confusion_matrix.npy"),

@@ -137,13 +137,13 @@ def results_table(results: list[RunResult], pairs: pd.DataFrame) -> pd.DataFrame
     """Return one row a run, the best accuracy first: its measures, its costs, and its machine.
 
     `pairs` are the runs' comparisons (`digits.reporting.comparisons.compare_pairs`). Runs that
-    share a letter of the column `alike` do not differ significantly.
+    share a letter of the column `group` do not differ significantly.
     """
     table = pd.DataFrame([results_row(result) for result in results])
     table = table.sort_values(["errors", "framework", "run"], ignore_index=True)
     names = (table["framework"] + " " + table["run"]).tolist()
     letters = group_letters(names, pairs)
-    table.insert(table.columns.get_loc("errors") + 1, "alike", [letters[name] for name in names])
+    table.insert(table.columns.get_loc("errors") + 1, "group", [letters[name] for name in names])
     return table
 
 
@@ -170,7 +170,7 @@ def leaderboard(table: pd.DataFrame) -> pd.DataFrame:
             "run": table["run"],
             "test accuracy % (95 % interval)": accuracies,
             "errors": table["errors"].map("{:,}".format),
-            "alike": table["alike"],
+            "group": table["group"],
             "log loss (nats)": table["log_loss"].map("{:.4f}".format),
             "calibration error %": (100 * table["expected_calibration_error"]).map("{:.2f}".format),
             "parameters": table["parameters"].map("{:,}".format),

@@ -21,6 +21,7 @@ from digits.training.team import Team
 
 CODE = Path(__file__).parents[2]  # the checkout that this code is part of
 MODELS = Path("models")
+TIMINGS = Path("timings")
 CHECKPOINTS = Path("checkpoints")
 
 
@@ -49,7 +50,7 @@ def train_stage(backend: Backend, framework: str) -> None:
     write_table(folder / "history.csv", recorder.history)
     write_model(folder / "model.safetensors", model)
     cost = {"train_seconds": round(recorder.train_seconds, 3), "peak_memory_bytes": peak}
-    write_json(MODELS / "times" / framework / f"{run.name}.json", cost | setting)
+    write_json(TIMINGS / framework / f"{run.name}.json", cost | setting)
     checkpoint.remove()
 
 

@@ -41,7 +41,7 @@ class Page(NamedTuple):
     @property
     def runs(self) -> list[str]:
         """The names of the runs, as in the legends."""
-        table = pd.read_csv(self.clone.path / "plots/with_times/results.csv")
+        table = pd.read_csv(self.clone.path / "plots/timing/results.csv")
         return (table["framework"] + " " + table["run"]).tolist()
 
 
@@ -66,7 +66,7 @@ def compared(published, tmp_path_factory) -> Page:
     """The page of `dvc plots diff main` in a branch with other numbers."""
     clone = published.copy(tmp_path_factory.mktemp("compared") / "clone")
     clone.run("git", "switch", "-qc", "less-accurate")
-    for name in ("accuracy_per_class", "reliability", "with_times/results"):
+    for name in ("accuracy_per_class", "reliability", "timing/results"):
         path = clone.path / f"plots/{name}.csv"
         table = pd.read_csv(path)
         table["accuracy"] *= 0.99

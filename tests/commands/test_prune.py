@@ -12,7 +12,7 @@ RUNS = {"torch": ["cnn"], "tf": [], "scratch": ["cnn", "mlp"]}
     "path",
     [
         "models/torch/mlp/model.safetensors",
-        "models/times/torch/mlp.json",
+        "timings/torch/mlp.json",
         "checkpoints/torch/mlp.safetensors",
         "metrics/torch/mlp.json",
         "data/evaluation/torch/mlp/labels.npy",
@@ -32,8 +32,8 @@ def test_what_a_removed_run_left_is_found(tmp_path, path):
     [
         "models/torch/cnn/model.safetensors",
         "models/torch/.gitignore",
-        "models/times/torch/cnn.json",
-        "models/times/torch/notes.txt",
+        "timings/torch/cnn.json",
+        "timings/torch/notes.txt",
         "checkpoints/torch/.mlp.safetensors.partial",
         "metrics/scratch/mlp.json",
         "data/evaluation/scratch/mlp/labels.npy",
@@ -61,7 +61,7 @@ def test_a_removed_run_is_pruned_and_a_second_time_there_is_nothing(clone):
     printed = clone.run("python", "-m", "digits", "prune").splitlines()
     assert printed == [
         "removing models/scratch/mlp_sigmoid",
-        "removing models/times/scratch/mlp_sigmoid.json",
+        "removing timings/scratch/mlp_sigmoid.json",
         "removing metrics/scratch/mlp_sigmoid.json",
         "removing data/evaluation/scratch/mlp_sigmoid",
         "removing train_scratch@mlp_sigmoid from dvc.lock",

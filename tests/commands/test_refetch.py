@@ -1,4 +1,4 @@
-"""digits refetch asks for MNIST only if synthetic digits stand in for it.
+"""digits refetch asks for MNIST only if synthetic digits replaced it.
 
 That it replaces them is tested with the stage, in tests/stages/test_download.py.
 """
@@ -27,7 +27,7 @@ def downloads(tmp_path, monkeypatch):
 
 def write_state(folder, wanted: str, found: str | None):
     """Write params.yaml and, unless nothing was downloaded yet, what data/raw/ holds."""
-    options = {"dataset": wanted, "mirror": None, "when_unreachable": "stand_in"}
+    options = {"dataset": wanted, "mirror": None, "when_unreachable": "synthetic"}
     (folder / "params.yaml").write_text(json.dumps({"download": options}))
     if found:
         (folder / "data/raw").mkdir(parents=True)
@@ -36,18 +36,18 @@ def write_state(folder, wanted: str, found: str | None):
 
 @pytest.mark.parametrize(
     ("wanted", "found"),
-    [("mnist", "mnist"), ("mnist", None), ("stand_in", "stand_in"), ("kmnist", "stand_in")],
+    [("mnist", "mnist"), ("mnist", None), ("synthetic", "synthetic"), ("kmnist", "synthetic")],
 )
-def test_nothing_is_downloaded_unless_synthetic_digits_stand_in(tmp_path, downloads, wanted, found):
+def test_nothing_is_downloaded_unless_the_digits_are_synthetic(tmp_path, downloads, wanted, found):
     write_state(tmp_path, wanted, found)
     refetch.replace_synthetic_digits()
     assert downloads == []
 
 
 def test_synthetic_digits_stay_if_mnist_still_cannot_be_downloaded(tmp_path, downloads, capsys):
-    write_state(tmp_path, "mnist", "stand_in")
+    write_state(tmp_path, "mnist", "synthetic")
     refetch.replace_synthetic_digits()
     assert downloads == ["mnist"]
     first, second = capsys.readouterr().err.splitlines()
-    assert first == "synthetic digits stand in for mnist: trying to download mnist again"
+    assert first == "synthetic digits replace mnist: trying to download mnist again"
     assert second == "the synthetic digits stay: mnist could not be downloaded"

@@ -140,7 +140,7 @@ def test_redirection_is_followed(serve, tmp_path):
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES])
 def test_a_fault_of_this_machine_is_not_a_mirrors(serve, number, tmp_path, monkeypatch):
-    """The stand-in is for when nobody has the data, not for when they cannot be stored."""
+    """Synthetic digits are for when nobody has the data, not for when they cannot be stored."""
 
     def refuse(*arguments, **options):
         raise OSError(number, os.strerror(number), "downloads/a.gz")

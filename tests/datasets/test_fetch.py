@@ -26,7 +26,7 @@ def test_environment_comes_before_params(variable, expected, monkeypatch):
     assert own_mirror(options) == expected
 
 
-@pytest.mark.parametrize("dataset", ["uci_digits", "stand_in"])
+@pytest.mark.parametrize("dataset", ["uci_digits", "synthetic"])
 def test_sources_without_downloads_import_no_torch(dataset):
     code = f"""
 import sys

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.support.paths import ROOT
-from tools.accuracy_tables import format_seeds, format_stand_in
+from tools.accuracy_tables import format_seeds, format_synthetic
 from tools.benchmark_tables import FORMATS, RESULTS, format_benchmark, format_page
 from tools.growth_tables import format_growth, memory_share
 from tools.speed_tables import format_augmentation, format_engine, format_pipeline, format_race
@@ -96,9 +96,9 @@ def test_seeds_are_summarised_with_the_changed_recipe():
     assert f"| MNIST | {named} | 98.50 (98.00 to 99.00) | 2 | 4 | 10 to 12 | 1,234 |" in text
 
 
-def test_stand_in_is_told_by_its_accuracy_on_mnist():
+def test_synthetic_digits_are_judged_by_accuracy_on_mnist():
     runs = [{"accuracy_on_mnist": 0.97}, {"accuracy_on_mnist": 0.98}]
-    text = format_stand_in({"run": "torch/cnn", "n_test": 10_000, "runs": runs})
+    text = format_synthetic({"run": "torch/cnn", "n_test": 10_000, "runs": runs})
     assert re.search(
         r"97\.50 % on MNIST's 10,000 .* 2 seeds, which range from 97\.00 to 98\.00", text
     )

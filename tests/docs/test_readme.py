@@ -28,7 +28,7 @@ def test_marker_that_is_missing_is_named(committed):
 
 
 def test_results_table_says_what_the_metrics_say(committed):
-    results = pd.read_csv(committed.path / "plots/with_times/results.csv")
+    results = pd.read_csv(committed.path / "plots/timing/results.csv")
     runs = load_runs(path=committed.path / "params.yaml")
     assert sorted(results["framework"] + "/" + results["run"]) == sorted(run.title for run in runs)
     lines = (committed.path / "README.md").read_text().splitlines()

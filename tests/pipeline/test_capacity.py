@@ -19,7 +19,7 @@ MIB = 2**20
 
 @pytest.fixture
 def times(tmp_path):
-    """A folder as models/times, with what one run took."""
+    """A folder as timings, with what one run took."""
     (tmp_path / "torch").mkdir()
     measured = {"train_seconds": 579.3, "peak_memory_bytes": 900 * MIB, "seed": 0}
     (tmp_path / "torch/best.json").write_text(json.dumps(measured))

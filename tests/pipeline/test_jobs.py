@@ -28,7 +28,7 @@ def test_two_stages_at_a_time_give_the_bytes_of_one_after_another(finished, proj
     assert (started[:2], started[-1]) == (["download", "preprocess"], "visualize")
     printed = project.run("python", "-m", "digits", "verify", str(finished.path))
     assert "the same bytes in every output" in printed
-    times = "models/times/scratch/mlp.json"
+    times = "timings/scratch/mlp.json"
     # It did run again.
     assert (project.path / times).read_text() != (finished.path / times).read_text()
 

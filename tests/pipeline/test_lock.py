@@ -8,7 +8,7 @@ from ruamel.yaml import YAML
 
 from digits.errors import InputError
 from digits.pipeline.lock import (
-    WITH_TIMES,
+    TIMING,
     differing_outputs,
     read_lock,
     remove_entries,
@@ -36,7 +36,7 @@ LOCK = {
         "params": {"params.yaml": {"seed": 0}},
         "outs": [
             {"path": "models/torch/cnn", "md5": "6.dir"},
-            {"path": "models/times/torch/cnn.json", "md5": "7"},
+            {"path": "timings/torch/cnn.json", "md5": "7"},
         ],
     },
     "evaluate@torch": {
@@ -63,10 +63,10 @@ def test_an_output_with_another_hash_is_named():
     assert differing_outputs(LOCK, lock) == ["models/torch/cnn"]
 
 
-def test_outputs_with_times_may_differ():
-    lock = changed("train_torch@cnn", "outs", "models/times/torch/cnn.json")
+def test_outputs_that_hold_times_may_differ():
+    lock = changed("train_torch@cnn", "outs", "timings/torch/cnn.json")
     assert differing_outputs(LOCK, lock) == []
-    assert all(path.startswith(("models/times", "plots/")) for path in WITH_TIMES)
+    assert all(path.startswith(("timings", "plots/")) for path in TIMING)
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def test_every_run_has_its_metrics_model_history_and_times(finished, run):
     assert 0 <= metrics["accuracy_low"] <= metrics["accuracy"] <= metrics["accuracy_high"] <= 1
     history = pd.read_csv(finished.path / f"models/{run.title}/history.csv")
     assert set(history["split"]) == {"train", "validation"}
-    times = read_json(finished.path / f"models/times/{run.title}.json")
+    times = read_json(finished.path / f"timings/{run.title}.json")
     assert times["train_seconds"] > 0
     assert times["peak_memory_bytes"] > 2**20
     assert len(times["data_sha256"]) == 64
@@ -91,9 +91,9 @@ def test_a_models_file_is_all_one_needs_to_classify_raw_images(finished, title):
 def test_figures_and_tables_are_written(finished):
     plots = finished.path / "plots"
     assert {path.name for path in (plots / "figures").iterdir()} == FIGURES
-    assert (plots / "with_times/accuracy_against_time.png").stat().st_size > 10_000
-    assert len(pd.read_csv(plots / "with_times/results.csv")) == len(TRAIN)
-    assert len((plots / "with_times/results.md").read_text().splitlines()) == 2 + len(TRAIN)
+    assert (plots / "timing/accuracy_against_time.png").stat().st_size > 10_000
+    assert len(pd.read_csv(plots / "timing/results.csv")) == len(TRAIN)
+    assert len((plots / "timing/results.md").read_text().splitlines()) == 2 + len(TRAIN)
 
 
 def test_metrics_show_is_a_leaderboard(finished):
@@ -356,12 +356,9 @@ def test_unknown_run_on_the_command_line_is_one_line(project, run_in_process):
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Return the bytes of the files in a folder by their paths in it, except those with times."""
+    """Return the bytes of the files in a folder by their paths in it."""
     files = [path for path in folder.rglob("*") if path.is_file() and path.name != ".gitignore"]
-    names = {path.relative_to(folder).as_posix(): path for path in files}
-    return {
-        name: path.read_bytes() for name, path in names.items() if not name.startswith("times/")
-    }
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
 @pytest.mark.slow

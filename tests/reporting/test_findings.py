@@ -42,7 +42,7 @@ def project(tmp_path) -> Path:
         result = make_result(framework, name, 9)
         write_json(tmp_path / f"metrics/{framework}/{name}.json", result.metrics)
         models = tmp_path / "models"
-        write_json(models / f"times/{framework}/{name}.json", result.times)
+        write_json(tmp_path / f"timings/{framework}/{name}.json", result.times)
         write_table(models / framework / name / "history.csv", result.history.to_dict("records"))
         write_model(models / framework / name / "model.safetensors", make_model(SMALL_LAYERS))
         for array in ("probabilities", "labels", "confusion_matrix", "accuracy_per_class"):
@@ -70,7 +70,7 @@ def test_only_the_given_runs_are_read_in_their_order(project):
         "metrics/torch/cnn.json",
         "models/torch/cnn/history.csv",
         "models/torch/cnn/model.safetensors",
-        "models/times/torch/cnn.json",
+        "timings/torch/cnn.json",
         "data/evaluation/torch/cnn/labels.npy",
         "data/processed/preprocessing.json",
         "data/raw/test/images.npy",

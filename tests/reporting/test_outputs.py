@@ -48,7 +48,7 @@ def test_every_figure_is_in_the_report():
     assert {Path(name).name for name in FIGURES} == CAPTIONS.keys()
 
 
-def test_only_with_times_holds_times():
+def test_only_timing_holds_times():
     findings = make_findings(RUNS)
     for name, make_table in TABLES.items():
-        assert ("train_seconds" in make_table(findings)) == name.startswith("with_times/"), name
+        assert ("train_seconds" in make_table(findings)) == name.startswith("timing/"), name

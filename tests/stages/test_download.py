@@ -118,7 +118,7 @@ def test_without_a_network_synthetic_digits_come_with_a_warning_and_their_own_na
     printed = download(**WITHOUT_MIRROR)
     assert "warning: mnist could not be had" in printed
     assert "no result on them is a result on MNIST" in printed
-    assert found_dataset(data) == "stand_in"
+    assert found_dataset(data) == "synthetic"
     assert len(read_split(data / "raw/train")[1]) == 60
     assert len(read_split(data / "raw/test")[1]) == 10
 
@@ -144,16 +144,16 @@ def refetch(project: Clone, run_in_process: InProcess) -> Download:
 
 @pytest.mark.slow
 def test_synthetic_digits_give_way_when_a_mirror_answers(project, data, refetch, mnist_folder):
-    write_raw(data, "stand_in")
+    write_raw(data, "synthetic")
     project.run("git", "add", "-A")
     assert "the synthetic digits stay: mnist could not be" in refetch(**WITHOUT_MIRROR)
-    assert found_dataset(data) == "stand_in"
+    assert found_dataset(data) == "synthetic"
     assert "trying to download mnist again" in refetch(DIGITS_MIRROR=str(mnist_folder))
     assert found_dataset(data) == "mnist"
     assert refetch(**WITHOUT_MIRROR) == ""
 
 
 def test_synthetic_digits_that_were_asked_for_stay(project, data, refetch):
-    write_raw(data, "stand_in")
-    project.edit_params({"download.dataset": "stand_in"})
+    write_raw(data, "synthetic")
+    project.edit_params({"download.dataset": "synthetic"})
     assert refetch(**WITHOUT_MIRROR) == ""

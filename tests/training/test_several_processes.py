@@ -109,7 +109,7 @@ def test_two_processes_train_as_one_with_batch_norm(folder, framework):
     printed = run_stage(folder, stage_command(framework, "with_batch_norm"))
     assert printed.count("epoch 2/2") == 1
     assert_as_one_process(folder, framework, "with_batch_norm")
-    times = json.loads((folder / f"models/times/{framework}/with_batch_norm.json").read_text())
+    times = json.loads((folder / f"timings/{framework}/with_batch_norm.json").read_text())
     assert (times["processes"], times["device"]) == (2, "cpu")
     # Both processes: a framework takes more than 150 MiB when it is imported.
     assert times["peak_memory_bytes"] > 2 * 150 * 2**20

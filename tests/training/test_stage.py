@@ -103,7 +103,7 @@ def test_stage_writes_model_history_and_times_and_leaves_no_checkpoint(folder):
     history = (folder / "models/scratch/mlp/history.csv").read_text().splitlines()
     assert history[0] == "epoch,split,loss,accuracy"
     assert len(history) == 1 + 2 * 3
-    times = json.loads((folder / "models/times/scratch/mlp.json").read_text())
+    times = json.loads((folder / "timings/scratch/mlp.json").read_text())
     assert list(times) == [
         "train_seconds", "peak_memory_bytes", "seed", "threads", "processes", "device", "library",
         "processor", "instructions", "cores", "python", "packages", "data_sha256",

@@ -25,7 +25,7 @@ def plot_accuracy(table: pd.DataFrame, title: str) -> Figure:
         axis.errorbar(
             row.accuracy, place, xerr=interval(row), fmt="o", color=colour, capsize=3, ms=6
         )
-        axis.text(1.01, place, row.alike, transform=beside_axis, va="center", fontsize=9)
+        axis.text(1.01, place, row.group, transform=beside_axis, va="center", fontsize=9)
     axis.set(
         yticks=range(len(table)),
         yticklabels=table["framework"] + " " + table["run"],
