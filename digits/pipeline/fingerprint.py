@@ -31,6 +31,7 @@ STAGES = {
 # Modules that load others by name. What a stage can load this way is among its modules above.
 LOADS_BY_NAME = {
     "digits/training/backend.py": "the back end of the stage's framework",
+    "digits/training/logger.py": "loggers, which change no output",
     "stages/evaluate.py": "the network of the stage's framework",
 }
 

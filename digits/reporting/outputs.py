@@ -63,6 +63,6 @@ FIGURES: dict[str, Callable[[Findings], Figure]] = {
         found.train_images, found.preprocessing.kept_pixels, found.train_title
     ),
     "timing/accuracy_against_time": lambda found: plot_accuracy_against_time(
-        found.ranking, found.drawn, found.drawn_title
+        found.ranking.head(len(found.drawn)), found.drawn_title
     ),
 }

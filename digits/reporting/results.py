@@ -41,7 +41,7 @@ class NamedRun(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class RunResult:
-    """One run: its metrics, its history by epoch and split, its times, and its test predictions.
+    """One run: its metrics, its history by images seen and split, its times, and its test predictions.
 
     probabilities is float32 (n_samples, n_classes) and labels int64 (n_samples,). What follows from
     them is computed once: with many runs it is used thousands of times.
@@ -108,7 +108,7 @@ def load_result(framework: str, run: str, architecture: str, root: Path = Path()
 
 
 def read_history(path: Path) -> pd.DataFrame:
-    """Return a training's history: epoch, split, loss, accuracy; raise InputError."""
+    """Return a training's history (digits/training/recorder.py); raise InputError."""
     try:
         return pd.read_csv(path)
     except (OSError, ValueError) as error:

@@ -49,12 +49,18 @@ ALIGNMENT = ["left", "left", "right", "right", "left", *["right"] * 5]
 
 
 def curves_table(results: list[RunResult]) -> pd.DataFrame:
-    """Return the histories as one long table: framework, run, epoch, split, measure, value."""
+    """Return the histories as one long table.
+
+    Its columns are framework, run, images_seen, epoch, split, measure and value.
+    """
     histories = [
         result.history.assign(framework=result.framework, run=result.run) for result in results
     ]
     return pd.concat(histories).melt(
-        ["framework", "run", "epoch", "split"], ["loss", "accuracy"], "measure", "value"
+        ["framework", "run", "images_seen", "epoch", "split"],
+        ["loss", "accuracy"],
+        "measure",
+        "value",
     )
 
 

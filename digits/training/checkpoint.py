@@ -22,8 +22,9 @@ State = dict[str, np.ndarray]
 
 
 class Progress(NamedTuple):
-    """A training after a finished epoch: history, seconds, weights, the back end's own state."""
+    """A training after finished epochs: history, seconds, weights, the back end's own state."""
 
+    n_epochs: int
     history: list[dict[str, Any]]
     train_seconds: float
     weights: Weights
@@ -60,6 +61,7 @@ def pack(progress: Progress, key: str) -> bytes:
     # safetensors loses the order of the names, which is that of the layers.
     record = {
         "key": key,
+        "n_epochs": progress.n_epochs,
         "history": progress.history,
         "train_seconds": progress.train_seconds,
         "names": list(arrays),
@@ -88,7 +90,9 @@ def unpack(data: bytes, key: str) -> Progress | None:
             }
             for prefix in ("weights/", "state/")
         )
-        return Progress(record["history"], record["train_seconds"], weights, state)
+        return Progress(
+            record["n_epochs"], record["history"], record["train_seconds"], weights, state
+        )
     except (SafetensorError, ValueError, LookupError, TypeError):
         return None
 

@@ -1,7 +1,7 @@
 """One training, whatever the framework: from a run and its data to a model and its record."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +18,7 @@ from digits.training.augmentation import augment
 from digits.training.backend import Backend, Training
 from digits.training.checkpoint import Checkpoint, share_progress
 from digits.training.initial_weights import initial_weights
+from digits.training.logger import Logger
 from digits.training.recorder import Measures, Recorder
 from digits.training.run import Run
 from digits.training.schedule import Epoch, plan_epochs
@@ -51,25 +52,25 @@ def train(
     run: Run,
     data: TrainingData,
     checkpoint: Checkpoint | None = None,
-    after_epoch: Callable[[int, float], None] | None = None,
+    loggers: Sequence[Logger] = (),
     team: Team = ALONE,
 ) -> tuple[Model, Recorder]:
     """Return the trained model and the record of its training.
 
-    With a checkpoint, training resumes from it and keeps it up to date. `after_epoch` is the
-    recorder's. In a team, only rank 0 records progress and writes checkpoints. Raises
+    With a checkpoint, training resumes from it and keeps it up to date. The loggers receive the
+    rows of the history. In a team, only rank 0 records progress and writes checkpoints. Raises
     DivergedError, an InputError, if the loss is not a finite number.
     """
     model = initial_model(run, data.preprocessing)
     images, labels = model.inputs_from_normalized(data.train[0]), data.train[1]
     threads, is_first = team.threads(run.threads), team.rank == 0
     progress = share_progress(checkpoint.load() if checkpoint and is_first else None, team)
-    n_done = len(progress.history) // 2 if progress else 0
+    n_done = progress.n_epochs if progress else 0
     if n_done and is_first:
         print(f"{run.title}: resumes after epoch {n_done} of {run.recipe.epochs}", file=sys.stderr)
     measure = validation_measure(backend, model, data.validation, threads) if is_first else None
-    recorder = Recorder(run, len(images), measure, checkpoint, progress, after_epoch)
-    with closing(recorder.bar):
+    recorder = Recorder(run, len(images), measure, checkpoint, progress, loggers)
+    with closing(recorder):
         if n_done < run.recipe.epochs:
             training = Training(
                 layers=run.layers,

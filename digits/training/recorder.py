@@ -2,8 +2,8 @@
 
 import sys
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from tqdm import tqdm
@@ -11,8 +11,10 @@ from tqdm import tqdm
 from digits.errors import InputError
 from digits.model.architecture import Weights
 from digits.training.checkpoint import Checkpoint, Progress, State
+from digits.training.logger import Logger, Row
 from digits.training.run import Run
 
+WINDOW = 50  # steps between two rows of the history
 Measures = tuple[float, float]  # mean log loss in nats, accuracy as a fraction
 
 
@@ -23,9 +25,10 @@ class DivergedError(InputError):
 class Recorder:
     """Follows a training.
 
-    Training loss and accuracy are means over the epoch's samples, each as it was when its
-    mini-batch was seen: while the weights moved, with dropout on. Validation loss and accuracy are
-    measured after the epoch, with the clock stopped.
+    The history has a row of split "train" after every 50 steps and after the last step of an epoch:
+    means over the samples since the row before. Each sample counts as it was when its mini-batch
+    was seen: while the weights moved, with dropout on. A row of split "validation" follows each
+    epoch; it is measured with the clock stopped. `images_seen` counts from the first epoch on.
     """
 
     def __init__(
@@ -35,22 +38,24 @@ class Recorder:
         measure: Callable[[Weights], Measures] | None,
         checkpoint: Checkpoint | None = None,
         progress: Progress | None = None,
-        after_epoch: Callable[[int, float], None] | None = None,
+        loggers: Sequence[Logger] = (),
     ):
         """`measure` returns loss and accuracy on the validation split.
 
-        The checkpoint is kept up to date, and training resumes from `progress`. `after_epoch` is
-        called with each epoch's number, from 1, and its validation accuracy; an exception from it
-        ends the training. Without `measure`, this process is not rank 0: it records nothing.
+        The checkpoint is kept up to date, and training resumes from `progress`. The loggers receive
+        each row; an exception from one of them ends the training. Without `measure`, this process
+        is not rank 0: it records nothing.
         """
-        self.name, self.n_epochs = run.title, run.recipe.epochs
-        self.measure, self.checkpoint, self.after_epoch = measure, checkpoint, after_epoch
-        self.history: list[dict[str, Any]] = list(progress.history) if progress else []
+        self.name, self.n_epochs, self.n_samples = run.title, run.recipe.epochs, n_samples
+        self.measure, self.checkpoint = measure, checkpoint
+        self.loggers = loggers if measure else ()
+        self.history: list[Row] = []
+        for row in progress.history if progress else ():
+            self.add_row(row)
         self.weights: Weights = progress.weights if progress else {}
         self.train_seconds = progress.train_seconds if progress else 0.0
-        self.n_done = len(self.history) // 2
-        self.n_seen = self.n_correct = 0
-        self.loss_sum = 0.0
+        self.n_done = progress.n_epochs if progress else 0
+        self.epoch_sums, self.window_sums = Sums(), Sums()
         self.bar = tqdm(
             total=self.n_epochs * n_samples,
             initial=self.n_done * n_samples,
@@ -64,16 +69,26 @@ class Recorder:
 
     def step(self, n_samples: int, loss: float, n_correct: int) -> None:
         """Add a step: its mean loss in nats, and how many samples were classified right."""
-        self.n_seen += n_samples
-        self.loss_sum += n_samples * loss
-        self.n_correct += n_correct
-        loss, accuracy = self.epoch_measures()
+        for sums in (self.epoch_sums, self.window_sums):
+            sums.add(n_samples, loss, n_correct)
+        if self.window_sums.n_steps == WINDOW:
+            self.end_window()
+        loss, accuracy = self.epoch_sums.means()
         self.bar.set_postfix(loss=f"{loss:.4f}", accuracy=f"{accuracy:.4f}", refresh=False)
         self.bar.update(n_samples)
 
-    def epoch_measures(self) -> Measures:
-        """Return the mean loss and the accuracy over the epoch's samples so far."""
-        return self.loss_sum / self.n_seen, self.n_correct / self.n_seen
+    def end_window(self) -> None:
+        """Add a row of the training split: the means since the row before."""
+        if self.measure and self.window_sums.n_steps:
+            n_seen = self.n_done * self.n_samples + self.epoch_sums.n_samples
+            self.add_row(make_row(n_seen, self.n_done + 1, "train", self.window_sums.means()))
+        self.window_sums = Sums()
+
+    def add_row(self, row: Row) -> None:
+        """Add a row to the history and hand it to the loggers."""
+        self.history.append(row)
+        for logger in self.loggers:
+            logger.log(row)
 
     def epoch(self, weights: Weights, state: State | None = None) -> None:
         """End an epoch: extend the history and, if there is a state, save a checkpoint.
@@ -82,26 +97,27 @@ class Recorder:
         """
         self.train_seconds += time.perf_counter() - self.started
         self.weights = weights
-        self.n_done += 1
-        train = self.epoch_measures()
+        train = self.epoch_sums.means()
         if not np.isfinite(train[0]):
             raise DivergedError(
-                f"{self.name}: the loss is {train[0]} after epoch {self.n_done}; "
+                f"{self.name}: the loss is {train[0]} after epoch {self.n_done + 1}; "
                 "lower its learning_rate in params.yaml"
             )
+        self.end_window()
+        self.n_done += 1
         if self.measure:
             self.record(train, self.measure(weights), state)
-        self.n_seen = self.n_correct = 0
-        self.loss_sum = 0.0
+        self.epoch_sums = Sums()
         self.started = time.perf_counter()
 
     def record(self, train: Measures, validation: Measures, state: State | None) -> None:
-        """Write an epoch's measures into the history, the checkpoint and the terminal."""
-        for split, (loss, accuracy) in {"train": train, "validation": validation}.items():
-            row = {"epoch": self.n_done, "split": split, "loss": loss, "accuracy": accuracy}
-            self.history.append(row)
+        """Write an epoch's measures into the checkpoint, the terminal and the history."""
+        n_seen = self.n_done * self.n_samples
+        row = make_row(n_seen, self.n_done, "validation", validation)
         if self.checkpoint and state is not None:
-            progress = Progress(self.history, self.train_seconds, self.weights, state)
+            progress = Progress(
+                self.n_done, [*self.history, row], self.train_seconds, self.weights, state
+            )
             self.checkpoint.save(progress)
         self.bar.clear()
         print(
@@ -111,5 +127,43 @@ class Recorder:
             f"{self.train_seconds:.1f} s",
             file=sys.stderr,
         )
-        if self.after_epoch:
-            self.after_epoch(self.n_done, validation[1])
+        self.add_row(row)
+
+    def close(self) -> None:
+        """Close the progress bar and the loggers."""
+        self.bar.close()
+        for logger in self.loggers:
+            logger.close()
+
+
+@dataclass
+class Sums:
+    """Sums over some steps, weighted by their samples."""
+
+    n_steps: int = 0
+    n_samples: int = 0
+    n_correct: int = 0
+    loss: float = 0.0
+
+    def add(self, n_samples: int, loss: float, n_correct: int) -> None:
+        """Add a step."""
+        self.n_steps += 1
+        self.n_samples += n_samples
+        self.loss += n_samples * loss
+        self.n_correct += n_correct
+
+    def means(self) -> Measures:
+        """Return the mean loss and the accuracy."""
+        return self.loss / self.n_samples, self.n_correct / self.n_samples
+
+
+def make_row(images_seen: int, epoch: int, split: str, measures: Measures) -> Row:
+    """Return a row of the history."""
+    loss, accuracy = measures
+    return {
+        "images_seen": images_seen,
+        "epoch": epoch,
+        "split": split,
+        "loss": loss,
+        "accuracy": accuracy,
+    }

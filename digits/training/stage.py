@@ -2,17 +2,20 @@
 
 import argparse
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from digits.base.files import write_json, write_table
+from digits.base.files import write_json
 from digits.errors import InputError
 from digits.model.model_file import write_model
 from digits.pipeline.fingerprint import stage_fingerprint
+from digits.training.announcement import announce
 from digits.training.backend import Backend
 from digits.training.checkpoint import Checkpoint, digest_arrays, training_key
+from digits.training.logger import HistoryFile, load_loggers
 from digits.training.loop import load_data, train
 from digits.training.memory import keep_freed_memory, peak_memory_bytes
 from digits.training.provenance import describe_machine, package_versions
@@ -33,6 +36,7 @@ def train_stage(backend: Backend, framework: str) -> None:
     """
     keep_freed_memory()
     run = load_run(framework, run_name(framework))
+    folder = MODELS / framework / run.name
     data = load_data()
     digest = digest_arrays(*data.train, *data.validation)
     code = stage_fingerprint(f"train_{framework}", CODE)
@@ -42,12 +46,13 @@ def train_stage(backend: Backend, framework: str) -> None:
         setting = describe_setting(backend, run, team, code) | {"data_sha256": digest}
         key = training_key([*task, setting])
         checkpoint = Checkpoint(CHECKPOINTS / framework / f"{run.name}.safetensors", key)
-        model, recorder = train(backend, run, data, checkpoint, team=team)
+        if not team.rank:
+            print(announce(run), file=sys.stderr)
+        loggers = [HistoryFile(folder / "history.csv"), *load_loggers(run)]
+        model, recorder = train(backend, run, data, checkpoint, loggers, team)
         peak = int(team.sum(np.array(peak_memory_bytes(backend.FORKS))))
     if team.rank:
         return
-    folder = MODELS / framework / run.name
-    write_table(folder / "history.csv", recorder.history)
     write_model(folder / "model.safetensors", model)
     cost = {"train_seconds": round(recorder.train_seconds, 3), "peak_memory_bytes": peak}
     write_json(TIMINGS / framework / f"{run.name}.json", cost | setting)

@@ -5,6 +5,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from digits.training.backend import Backend
+from digits.training.logger import Row
 from digits.training.loop import TrainingData, train
 from digits.training.recorder import DivergedError, Recorder
 from digits.training.run import Run
@@ -54,12 +55,25 @@ def train_trial(trial: Trial, run: Run, data: TrainingData, backend: Backend) ->
     Raises TrialPruned if the accuracy falls behind that of earlier trials.
     """
 
-    def after_epoch(number: int, accuracy: float) -> None:
-        trial.report(accuracy, number)
-        if number < run.recipe.epochs and trial.should_prune():
+    return train(backend, run, data, loggers=[TrialReport(trial, run.recipe.epochs)])[1]
+
+
+class TrialReport:
+    """Reports the validation accuracy after each epoch to the study, as a logger of a training."""
+
+    def __init__(self, trial: Trial, n_epochs: int):
+        self.trial, self.n_epochs = trial, n_epochs
+
+    def log(self, row: Row) -> None:
+        """Report the row; raise TrialPruned if the accuracy falls behind that of other trials."""
+        if row["split"] != "validation":
+            return
+        self.trial.report(row["accuracy"], row["epoch"])
+        if row["epoch"] < self.n_epochs and self.trial.should_prune():
             raise TrialPruned
 
-    return train(backend, run, data, after_epoch=after_epoch)[1]
+    def close(self) -> None:
+        """Do nothing: `run_trial` tells the study how the trial ended."""
 
 
 def repeat_trial(study: Study, trial: Trial, earlier: FrozenTrial) -> None:

@@ -22,7 +22,7 @@ BARS = {
     "torch/mlp": 0.981,
     "scratch/mlp": 0.980,
     "scratch/mlp_sigmoid": 0.965,
-    "torch/best": 0.997,
+    "torch/best": 0.996,
     "torch/fast": 0.989,
     "tf/fast": 0.989,
     "scratch/fast": 0.989,
@@ -85,8 +85,10 @@ def seeds_of(committed, dataset: str, run: str, changes: set[str]) -> dict:
 def test_best_run_is_what_it_is_named_for(committed):
     row = seeds_of(committed, "mnist", "torch/best", set())
     assert row["threads"] == row["cores"] == 2
-    assert mean(seed["accuracy"] for seed in row["seeds"]) >= 0.997
-    assert max(seed["train_seconds"] for seed in row["seeds"]) < 15 * 60
+    assert mean(seed["accuracy"] for seed in row["seeds"]) >= 0.996
+    # Without AVX-512, training takes up to four times as long.
+    limit = 90 if "avx512" in row["instructions"] else 360
+    assert max(seed["train_seconds"] for seed in row["seeds"]) < limit
 
 
 @pytest.mark.parametrize(("augmented", "bar"), [(False, 0.91), (True, 0.93)])

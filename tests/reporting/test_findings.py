@@ -61,7 +61,13 @@ def test_only_the_given_runs_are_read_in_their_order(project):
     assert [result.name for result in findings.results] == ["torch cnn", "tf mlp"]
     assert findings.models.keys() == {"torch cnn", "tf mlp"}
     assert findings.recipes == {"torch cnn": {"epochs": 2}, "tf mlp": {"epochs": 2}}
-    assert findings.results[0].history.columns.tolist() == ["epoch", "split", "loss", "accuracy"]
+    assert findings.results[0].history.columns.tolist() == [
+        "images_seen",
+        "epoch",
+        "split",
+        "loss",
+        "accuracy",
+    ]
 
 
 @pytest.mark.parametrize(

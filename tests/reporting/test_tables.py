@@ -51,8 +51,10 @@ def test_markdown_has_the_units_people_read(results):
 
 def test_curves_are_one_long_table(results):
     table = curves_table(results)
-    assert list(table.columns) == ["framework", "run", "epoch", "split", "measure", "value"]
-    assert len(table) == 3 * 2 * 2
+    assert list(table.columns) == [
+        "framework", "run", "images_seen", "epoch", "split", "measure", "value",
+    ]  # fmt: skip
+    assert len(table) == 3 * 3 * 2
     row = table.query("framework == 'tf' and split == 'validation' and measure == 'loss'")
     assert row["value"].tolist() == [0.6]
 

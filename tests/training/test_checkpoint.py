@@ -19,7 +19,8 @@ RUN = make_run(
     parse("flatten", {"dense": {"units": 16}}, "relu", {"dense": {"units": 10}}),
 )
 PROGRESS = Progress(
-    [{"epoch": 1, "split": "train", "loss": 0.1 + 0.2, "accuracy": 1 / 3}],
+    1,
+    [{"images_seen": 9, "epoch": 1, "split": "train", "loss": 0.1 + 0.2, "accuracy": 1 / 3}],
     1.25,
     {"9_dense.W": np.eye(3, dtype=np.float32), "0_dense.W": np.ones(2, np.float32)},
     {"t": np.array(7)},
@@ -35,7 +36,7 @@ def checkpoint(tmp_path) -> Checkpoint:
 
 def test_what_is_saved_is_loaded(checkpoint):
     loaded = checkpoint.load()
-    assert (loaded.history, loaded.train_seconds) == (PROGRESS.history, 1.25)
+    assert (loaded.n_epochs, loaded.history, loaded.train_seconds) == (1, PROGRESS.history, 1.25)
     assert list(loaded.weights) == ["9_dense.W", "0_dense.W"]  # in the order of the layers
     assert np.array_equal(loaded.weights["9_dense.W"], np.eye(3, dtype=np.float32))
     assert loaded.state["t"].shape == ()
@@ -86,7 +87,7 @@ class KilledAfterTwoEpochs(Checkpoint):
 
     def save(self, progress: Progress) -> None:
         super().save(progress)
-        if len(progress.history) == 2 * 2:
+        if progress.n_epochs == 2:
             raise Killed
 
 

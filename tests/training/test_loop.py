@@ -52,20 +52,30 @@ def test_validation_split_is_measured_but_not_learnt_from(recipe, data):
     assert last["accuracy"] == accuracy(probabilities, labels)
 
 
-def test_what_after_epoch_raises_ends_the_training_and_its_workers(data, monkeypatch):
+class Stopping:
+    """A logger that counts the worker processes after each epoch, and raises after the second."""
+
+    def __init__(self):
+        self.seen = []
+        self.n_closed = 0
+
+    def log(self, row):
+        if row["split"] == "validation":
+            self.seen.append((row["epoch"], len(multiprocessing.active_children())))
+            if row["epoch"] == 2:
+                raise KeyError("enough")
+
+    def close(self):
+        self.n_closed += 1
+
+
+def test_what_a_logger_raises_ends_the_training_and_its_workers(data, monkeypatch):
     monkeypatch.setattr("digits.backends.scratch.fit.is_fork_safe", lambda: True)
-    seen = []
-
-    def after_epoch(number: int, accuracy: float) -> None:
-        seen.append((number, accuracy, len(multiprocessing.active_children())))
-        if number == 2:
-            raise KeyError("enough")
-
+    logger = Stopping()
     with pytest.raises(KeyError, match="enough"):
-        train(SCRATCH, make_run(changed(epochs=9), MLP), data, after_epoch=after_epoch)
-    workers = [(number, n_workers) for number, _, n_workers in seen]
-    assert workers == [(1, THREADS - 1), (2, THREADS - 1)]
-    assert all(0 <= accuracy <= 1 for _, accuracy, _ in seen)
+        train(SCRATCH, make_run(changed(epochs=9), MLP), data, loggers=[logger])
+    assert logger.seen == [(1, THREADS - 1), (2, THREADS - 1)]
+    assert logger.n_closed == 1
     assert multiprocessing.active_children() == []
 
 

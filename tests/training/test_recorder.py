@@ -13,9 +13,26 @@ def test_recorder_weighs_steps_by_their_samples():
     recorder.step(1, 5.0, 0)
     recorder.epoch({})
     assert recorder.history == [
-        {"epoch": 1, "split": "train", "loss": 2.0, "accuracy": 0.75},
-        {"epoch": 1, "split": "validation", "loss": 0.25, "accuracy": 0.75},
+        {"images_seen": 4, "epoch": 1, "split": "train", "loss": 2.0, "accuracy": 0.75},
+        {"images_seen": 4, "epoch": 1, "split": "validation", "loss": 0.25, "accuracy": 0.75},
     ]
+
+
+def test_history_has_a_row_every_fifty_steps_and_one_for_the_rest():
+    """120 steps of 2 samples; the loss of a step is its number, from 0."""
+    recorder = make_recorder(SGD.model_copy(update={"epochs": 2}), 240)
+    for _ in range(2):
+        for number in range(120):
+            recorder.step(2, float(number), 1)
+        recorder.epoch({})
+    rows = [row for row in recorder.history if row["split"] == "train"]
+    assert [row["images_seen"] for row in rows] == [100, 200, 240, 340, 440, 480]
+    assert [row["epoch"] for row in rows] == [1, 1, 1, 2, 2, 2]
+    # The means of 0 to 49, 50 to 99 and 100 to 119.
+    assert [row["loss"] for row in rows] == [24.5, 74.5, 109.5] * 2
+    assert {row["accuracy"] for row in rows} == {0.5}
+    ends = [row["images_seen"] for row in recorder.history if row["split"] == "validation"]
+    assert ends == [240, 480]
 
 
 def test_recorder_resets_the_means_and_keeps_the_last_weights():

@@ -98,7 +98,7 @@ def assert_as_one_process(folder: Path, framework: str, run: str) -> None:
         # E(x^2) - E(x)^2.
         np.testing.assert_allclose(weights[name], expected, rtol=1e-3, atol=2e-5, err_msg=name)
     rows = [line.split(",") for line in (written / "history.csv").read_text().splitlines()[1:]]
-    for (_, _, loss, accuracy), row in zip(rows, recorder.history, strict=True):
+    for (*_, loss, accuracy), row in zip(rows, recorder.history, strict=True):
         assert float(loss) == pytest.approx(row["loss"], rel=1e-4)
         assert float(accuracy) == row["accuracy"]
 

@@ -101,7 +101,7 @@ def test_stage_writes_model_history_and_times_and_leaves_no_checkpoint(folder):
     model = load_model(folder / "models/scratch/mlp")
     assert (model.description.framework, model.description.run) == ("scratch", "mlp")
     history = (folder / "models/scratch/mlp/history.csv").read_text().splitlines()
-    assert history[0] == "epoch,split,loss,accuracy"
+    assert history[0] == "images_seen,epoch,split,loss,accuracy"
     assert len(history) == 1 + 2 * 3
     times = json.loads((folder / "timings/scratch/mlp.json").read_text())
     assert list(times) == [

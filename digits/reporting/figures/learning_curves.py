@@ -1,37 +1,65 @@
-"""Loss and accuracy during training."""
+"""Loss during training, a panel for each architecture."""
 
-from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.lines import Line2D
 
-from digits.reporting.figures.style import WIDTH, add_legend, run_styles
+from digits.reporting.figures.style import COLOURS, add_legend, grid_of_axes, run_styles
 from digits.reporting.results import RunResult
+
+N_COLUMNS = 3
+THOUSAND = 1000
 
 
 def plot_learning_curves(results: list[RunResult], title: str) -> Figure:
-    """Loss and accuracy by epoch: above on the training split, below on the validation split."""
-    figure, axes = plt.subplots(2, 2, figsize=(WIDTH, 6.5))
-    for row, split in enumerate(("train", "validation")):
-        for column, measure in enumerate(("loss", "accuracy")):
-            draw_curves(axes[row, column], results, split, measure)
+    """Loss against the images seen: one panel an architecture, one colour a framework.
+
+    A thin line is the training split, a mean over 50 steps each. A thick line with markers is the
+    validation split, after each epoch.
+    """
+    architectures = list(dict.fromkeys(result.architecture for result in results))
+    figure, axes = grid_of_axes(len(architectures), min(len(architectures), N_COLUMNS), 2.9)
+    for axis, architecture in zip(axes, architectures, strict=False):
+        shown = [result for result in results if result.architecture == architecture]
+        draw_architecture(axis, shown)
+        axis.set_title(architecture, fontsize=10)
+    for axis in axes[: len(architectures) : min(len(architectures), N_COLUMNS)]:
+        axis.set_ylabel("loss (nats)")
     figure.suptitle(f"Learning curves, {title}")
-    add_legend(figure, *axes[0, 0].get_legend_handles_labels())
+    frameworks = [name for name in COLOURS if name in {result.framework for result in results}]
+    lines = [Line2D([], [], color=COLOURS[name], lw=2) for name in frameworks]
+    lines.append(Line2D([], [], color="grey", lw=0.8, alpha=0.7))
+    lines.append(Line2D([], [], color="grey", lw=2, marker="o", ms=4))
+    add_legend(figure, lines, [*frameworks, "training", "validation"])
     return figure
 
 
-def draw_curves(axis: Axes, results: list[RunResult], split: str, measure: str) -> None:
-    """Draw one measure on one split, a line a run."""
-    for result, style in zip(results, run_styles(results), strict=True):
-        history = result.history[result.history["split"] == split]
-        # Epochs from 0 to 1: runs of 3 epochs and of 100 iterations share one axis.
-        progress = history["epoch"] / history["epoch"].max()
-        axis.plot(progress, history[measure], label=result.name, lw=1.5, ms=3, **style)
-    axis.set(title=f"{split} {measure}", xlabel="share of the training done", xlim=(0, 1.01))
-    axis.xaxis.set_major_formatter(PercentFormatter(1))
+def draw_architecture(axis: Axes, results: list[RunResult]) -> None:
+    """Draw the runs of one architecture, each with its name at the end of its curve."""
+    for number, (result, style) in enumerate(zip(results, run_styles(results), strict=True)):
+        history = result.history
+        for split, look in (
+            ("train", {"lw": 0.8, "alpha": 0.5, "linestyle": style["linestyle"]}),
+            ("validation", style | {"lw": 1.8, "ms": 4}),
+        ):
+            rows = history[history["split"] == split]
+            # Up to some twenty epochs have room for a marker each.
+            if len(rows) > 20:
+                look = look | {"marker": ""}
+            axis.plot(
+                rows["images_seen"] / THOUSAND, rows["loss"], **{"color": style["color"]} | look
+            )
+        # The loss falls, so the upper right corner is free.
+        place = (0.98, 0.97 - 0.09 * number)
+        axis.annotate(
+            result.name,
+            place,
+            xycoords="axes fraction",
+            ha="right",
+            va="top",
+            fontsize=8,
+            color=style["color"],
+        )
+    axis.set(yscale="log", xlabel="images seen (thousands)")
+    axis.set_xlim(left=0)
     axis.grid(alpha=0.3)
-    if measure == "loss":
-        axis.set(ylabel="loss (nats)", yscale="log")
-    else:
-        axis.set(ylabel="accuracy", ylim=(0.9, 1.001))
-        axis.yaxis.set_major_formatter(PercentFormatter(1))

@@ -80,7 +80,7 @@ def plot_shared_mistakes(
     n_wrong = np.sum([~result.is_right for result in results], axis=0)
     hardest = hardest_samples(results, n_wrong)
     n_rows = max(-(-len(hardest) // N_COLUMNS), 1)
-    size = WIDTH, 1.35 * n_rows + 0.7
+    size = WIDTH, 1.45 * n_rows + 0.7
     figure, axes = plt.subplots(n_rows, N_COLUMNS, figsize=size, squeeze=False)
     for axis in axes.flat:
         axis.set_axis_off()
@@ -115,7 +115,7 @@ def describe_mistakes(
     )
     truth = class_names[results[0].labels[sample]]
     between = gap(class_names)
-    axis.set_title(f"is {truth}:{between}{answers.total()} of {len(results)} wrong", fontsize=6.5)
+    axis.set_title(f"true: {truth}\n{answers.total()} of {len(results)} wrong", fontsize=6.5)
     texts = [
         f"{answer} ({count}\N{MULTIPLICATION SIGN})" for answer, count in answers.most_common(2)
     ]
