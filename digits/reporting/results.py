@@ -41,7 +41,7 @@ class NamedRun(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class RunResult:
-    """One run: its metrics, its history by images seen and split, its times, and its test predictions.
+    """One run: its metrics, its history, its times, and its test predictions.
 
     probabilities is float32 (n_samples, n_classes) and labels int64 (n_samples,). What follows from
     them is computed once: with many runs it is used thousands of times.

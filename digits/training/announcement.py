@@ -1,4 +1,4 @@
-"""What is said before a training starts: which run of how many it is, and how long it took before."""
+"""The line before a training: which run of how many it is, and how long it took before."""
 
 import csv
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from digits.base.params import FRAMEWORKS, load_run_names
 from digits.training.run import Run
 
-# What the pipeline drew last. No dep of a train stage: it changes a line on the terminal, no output.
+# What the pipeline drew last. No stage depends on it: it changes a line on the terminal only.
 RESULTS = Path("plots/timing/results.csv")
 
 

@@ -45,7 +45,7 @@ def draw_architecture(axis: Axes, results: list[RunResult]) -> None:
             rows = history[history["split"] == split]
             # Up to some twenty epochs have room for a marker each.
             if len(rows) > 20:
-                look = look | {"marker": ""}
+                look = look | {"marker": ""}  # noqa: PLW2901
             axis.plot(
                 rows["images_seen"] / THOUSAND, rows["loss"], **{"color": style["color"]} | look
             )
