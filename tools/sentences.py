@@ -80,7 +80,10 @@ def read_docstring_sentences(folder: Path) -> Iterator[Sentence]:
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     for path in sorted(folder.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            docstring = ast.get_docstring(node) if isinstance(node, documented) else None
+            if not isinstance(node, documented):
+                continue
+            # The indentation in a module's docstring is that of its code blocks.
+            docstring = ast.get_docstring(node, clean=not isinstance(node, ast.Module))
             for _, sentence in split_markdown(docstring or ""):
                 yield Sentence(path, getattr(node, "lineno", 1), sentence)
 

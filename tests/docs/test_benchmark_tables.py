@@ -150,4 +150,4 @@ def test_growth_names_what_grows_fastest():
     assert "| 200 | 400 | 80.0 | 1.0 | 1.0 | 50 | 300 | 1.0 | 2.0 |" in text
     assert "one stage each, on 2026-01-01 and 2026-01-02. " in text
     assert "With 20 times the runs, the repro takes 20 times as long. " in text
-    assert "DVC's share of it takes 40 times as long" in text
+    assert "DVC's overhead takes 40 times as long" in text
