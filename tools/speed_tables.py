@@ -34,13 +34,13 @@ def format_side_by_side(gain: dict[str, Any]) -> str:
 def format_augmentation(cost: dict[str, Any]) -> str:
     """Return by how much augmentation lengthens an epoch in each framework."""
     ratios = [
-        f"{format_spread(ratio, 2)} times in {framework}"
+        f"{format_spread(ratio, 2)} times as long in {framework}"
         for framework, ratio in cost["ratios"].items()
     ]
     return (
-        "Augmentation with every distortion at once multiplies the time of an epoch of the `cnn`: "
-        f"{', '.join(ratios)}. These are medians (and ranges) of {cost['rounds']} rounds in one "
-        f"run of `python -m benchmarks.augmentation`, on {format_machine(cost)}."
+        "Augmentation with every distortion at once lengthens an epoch of the `cnn`. An epoch "
+        f"takes {', '.join(ratios)}. These are medians (and ranges) of {cost['rounds']} rounds in "
+        f"one run of `python -m benchmarks.augmentation`, on {format_machine(cost)}."
     )
 
 

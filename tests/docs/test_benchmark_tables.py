@@ -81,7 +81,7 @@ def test_engine_is_compared_on_as_many_threads():
 def test_augmentation_has_every_frameworks_ratio():
     ratios = {"torch": {"median": 1.07, "low": 0.9, "high": 1.08}}
     text = format_augmentation({"ratios": ratios, "rounds": 5} | MACHINE)
-    assert "1.07 (0.90 to 1.08) times in torch" in text
+    assert "1.07 (0.90 to 1.08) times as long in torch" in text
 
 
 def test_seeds_are_summarised_with_the_changed_recipe():
