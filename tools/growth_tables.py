@@ -9,11 +9,11 @@ from tools.markdown import MIB, format_machine, format_mib, format_table
 RUN_COLUMNS: dict[str, Callable[[dict[str, Any]], str]] = {
     "runs": lambda row: f"{row['n_runs']}",
     "dvc repro (s)": lambda row: f"{row['repro_seconds']:,.0f}",
-    "DVC's own share (s)": lambda row: f"{row['dvc_seconds']:,.1f}",
-    "nothing to do (s)": lambda row: f"{row['no_op_seconds']:.1f}",
+    "DVC overhead (s)": lambda row: f"{row['dvc_seconds']:,.1f}",
+    "no-op repro (s)": lambda row: f"{row['no_op_seconds']:.1f}",
     "dvc status (s)": lambda row: f"{row['status_seconds']:.1f}",
     "visualize (s)": lambda row: f"{row['visualize_seconds']:,.0f}",
-    "its memory (MiB)": lambda row: format_mib(row["visualize_peak_memory_bytes"]),
+    "visualize memory (MiB)": lambda row: format_mib(row["visualize_peak_memory_bytes"]),
     "figures (MiB)": lambda row: f"{row['figures_bytes'] / MIB:.1f}",
     "report (MiB)": lambda row: f"{row['report_bytes'] / MIB:.1f}",
 }
@@ -37,7 +37,7 @@ def format_growth_with_images(images: dict[str, Any]) -> str:
         f"s at {sizes[0]} x",
         *(f"time at {size} x" for size in sizes[1:]),
         *(f"MiB at {size} x" for size in sizes),
-        "MiB more per MiB of arrays",
+        "memory growth per byte of arrays",
     ]
     rows = [stage_row(stage, row) for stage, row in stages.items()]
     slowest = max(stages, key=lambda stage: time_ratios(stages[stage])[-1])
@@ -89,9 +89,9 @@ def format_growth_with_runs(runs: list[dict[str, Any]]) -> str:
     )
     return (
         f"{format_table(list(RUN_COLUMNS), rows, 0)}\n\n"
-        f"Linear models on 1,000 images, scored on 10,000, one stage each, on {days}. DVC's own "
-        f"share is processor time. With {n_runs} times the runs, the repro takes {repro} times as "
-        f"long. DVC's share of it takes {dvc} times as long, because DVC writes all of `dvc.lock` "
+        f"Linear models on 1,000 images, scored on 10,000, one stage each, on {days}. DVC's "
+        f"overhead is processor time. With {n_runs} times the runs, the repro takes {repro} times "
+        f"as long. DVC's overhead takes {dvc} times as long, because DVC writes all of `dvc.lock` "
         f"after each stage. visualize takes {drawing} times as long: it compares every pair of "
         "runs, and draws the best 50 one by one."
     )

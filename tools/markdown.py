@@ -1,9 +1,15 @@
-"""Small pieces of Markdown that all tables share."""
+"""Small pieces of Markdown: what all tables share, and the generated parts of a page."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from digits.errors import InputError
+
 MIB = 2**20
+# The text between <!-- name --> and <!-- /name --> is generated.
+GENERATED = re.compile(r"<!-- (\w+) -->\n.*?<!-- /\1 -->", re.DOTALL)
 
 
 def format_table(head: Sequence[str], rows: Iterable[Sequence[str]], n_texts: int) -> str:
@@ -33,3 +39,16 @@ def format_machine(measured: Mapping[str, Any]) -> str:
 def format_mib(n_bytes: float) -> str:
     """Return a number of bytes in MiB."""
     return f"{n_bytes / MIB:,.0f}"
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file; raise InputError if it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def hide_generated(text: str) -> str:
+    """Return a page's text with its generated parts blank. Lines keep their numbers."""
+    return GENERATED.sub(lambda part: "\n" * part[0].count("\n"), text)

@@ -11,7 +11,7 @@ def format_pipeline(timing: dict[str, Any]) -> str:
     """Return the pipeline's time, stage by stage; runs of one stage follow each other."""
     head = (
         f"{timing['total_seconds']:.0f} s from an empty cache on {format_machine(timing)}, "
-        f"{timing['threads']} threads; {timing['no_op_seconds']:.1f} s if nothing has changed. "
+        f"{timing['threads']} threads; {timing['no_op_seconds']:.1f} s without a change. "
         f"The largest process takes {format_mib(timing['peak_memory_bytes'])} MiB."
     )
     stages = {name: seconds for name, seconds in timing["stage_seconds"].items() if name != "DVC"}
@@ -34,25 +34,25 @@ def format_side_by_side(gain: dict[str, Any]) -> str:
 def format_augmentation(cost: dict[str, Any]) -> str:
     """Return by how much augmentation lengthens an epoch in each framework."""
     ratios = [
-        f"{format_spread(ratio, 2)} times in {framework}"
+        f"{format_spread(ratio, 2)} times as long in {framework}"
         for framework, ratio in cost["ratios"].items()
     ]
     return (
-        "Augmentation with every distortion at once multiplies the time of an epoch of the `cnn`: "
-        f"{', '.join(ratios)}. These are medians (and ranges) of {cost['rounds']} rounds in one "
-        f"run of `python -m benchmarks.augmentation`, on {format_machine(cost)}."
+        "Augmentation with every distortion at once lengthens an epoch of the `cnn`. An epoch "
+        f"takes {', '.join(ratios)}. These are medians (and ranges) of {cost['rounds']} rounds in "
+        f"one run of `python -m benchmarks.augmentation`, on {format_machine(cost)}."
     )
 
 
 def format_race(race: dict[str, Any]) -> str:
     """Return how long each contender takes to the target, also as a multiple of ours in torch."""
     head = [
-        "who",
+        "recipe",
         f"training to {race['target']:.1%} (s)",
-        "over torch fast",
+        "relative to torch fast",
         "epochs",
-        "test accuracy there % (range)",
-        "seeds that reached it",
+        "test accuracy % (range)",
+        "seeds that reached the target",
     ]
     ours = race["rows"]["torch"]["seconds"]["median"]
     rows = [race_row(name, row, ours) for name, row in race["rows"].items()]
@@ -81,10 +81,10 @@ def format_engine(race: dict[str, Any]) -> str:
     """Return the engine's speed and memory beside those of the frameworks."""
     head = [
         "architecture",
-        "who",
+        "implementation",
         "training images/s (range)",
-        "over torch eager",
-        "share of SGEMM",
+        "relative to torch eager",
+        "% of SGEMM throughput",
         "peak memory (MiB)",
     ]
     return (
@@ -116,7 +116,7 @@ def engine_rows(race: dict[str, Any]) -> Iterator[list[str]]:
 
 def format_minimizers(race: dict[str, Any]) -> str:
     """Return how long each minimizer takes on the sigmoid network."""
-    head = ["who", "seconds (range)", "peak memory (MiB)"]
+    head = ["optimizer", "seconds (range)", "peak memory (MiB)"]
     rows = [
         (name, format_spread(row, 1), format_mib(row["peak_memory_bytes"]))
         for name, row in race["minimizers"].items()

@@ -81,7 +81,7 @@ def test_engine_is_compared_on_as_many_threads():
 def test_augmentation_has_every_frameworks_ratio():
     ratios = {"torch": {"median": 1.07, "low": 0.9, "high": 1.08}}
     text = format_augmentation({"ratios": ratios, "rounds": 5} | MACHINE)
-    assert "1.07 (0.90 to 1.08) times in torch" in text
+    assert "1.07 (0.90 to 1.08) times as long in torch" in text
 
 
 def test_seeds_are_summarised_with_the_changed_recipe():
@@ -150,4 +150,4 @@ def test_growth_names_what_grows_fastest():
     assert "| 200 | 400 | 80.0 | 1.0 | 1.0 | 50 | 300 | 1.0 | 2.0 |" in text
     assert "one stage each, on 2026-01-01 and 2026-01-02. " in text
     assert "With 20 times the runs, the repro takes 20 times as long. " in text
-    assert "DVC's share of it takes 40 times as long" in text
+    assert "DVC's overhead takes 40 times as long" in text
