@@ -18,7 +18,7 @@ BLACK_DOT = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///ywAAAAAAQABAAACAUwAO
 # For each template: x and y as in dvc.yaml, the columns beside framework and run, and the rows that
 # every run has.
 CURVES = [
-    (epoch, split, measure, value / epoch)
+    (600 * epoch, epoch, split, measure, value / epoch)
     for epoch in (1, 2)
     for split in ("train", "validation")
     for measure, value in (("loss", 0.5), ("accuracy", 0.8))
@@ -30,7 +30,12 @@ CONFUSIONS = [
     ("b", "b", 1, 1, 10, 1),
 ]
 TABLES = {
-    "learning_curves": ("epoch", "value", "epoch,split,measure,value", CURVES),
+    "learning_curves": (
+        "images_seen",
+        "value",
+        "images_seen,epoch,split,measure,value",
+        CURVES,
+    ),
     "confusion_matrices": (
         "predicted",
         "true",
