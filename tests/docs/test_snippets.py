@@ -80,6 +80,7 @@ def run(clone: Clone, command: str) -> str:
     return clone.run(*words)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [line for line in RUN if not begins(line, SLOW)])
 def test_a_command_of_the_docs_runs(command, checkout):
     run(checkout, command)
