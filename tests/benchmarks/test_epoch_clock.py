@@ -16,8 +16,8 @@ RUN = make_run(SGD.model_copy(update={"epochs": 3}), parse("flatten", {"dense": 
 
 def test_seconds_are_those_of_each_epoch():
     clock = EpochClock()
-    for seconds in (1.5, 2.0, 4.0):
-        clock.save(Progress([], seconds, {}, {}))
+    for n_epochs, seconds in enumerate((1.5, 2.0, 4.0), start=1):
+        clock.save(Progress(n_epochs, [], seconds, {}, {}))
     assert clock.epoch_seconds() == [1.5, 0.5, 2.0]
 
 
