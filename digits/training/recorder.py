@@ -14,7 +14,7 @@ from digits.training.checkpoint import Checkpoint, Progress, State
 from digits.training.logger import Logger, Row
 from digits.training.run import Run
 
-WINDOW = 50  # steps between two rows of the history
+WINDOW = 50  # mini-batches between two rows of the history
 Measures = tuple[float, float]  # mean log loss in nats, accuracy as a fraction
 
 
@@ -25,10 +25,10 @@ class DivergedError(InputError):
 class Recorder:
     """Follows a training.
 
-    The history has a row of split "train" after every 50 steps and after the last step of an epoch:
-    means over the samples since the row before. Each sample counts as it was when its mini-batch
-    was seen: while the weights moved, with dropout on. A row of split "validation" follows each
-    epoch; it is measured with the clock stopped. `images_seen` counts from the first epoch on.
+    The history has a row of split "train" after every 50 mini-batches and at the end of each epoch.
+    The row holds the means over all samples since the row before. Each sample is measured when its
+    mini-batch is used: the weights still move, and dropout is on. A row of split "validation" ends
+    each epoch; the clock stops for it. `images_seen` counts from the start of the training.
     """
 
     def __init__(
@@ -47,6 +47,8 @@ class Recorder:
         is not rank 0: it records nothing.
         """
         self.name, self.n_epochs, self.n_samples = run.title, run.recipe.epochs, n_samples
+        # Without a batch size, a step takes the whole training split.
+        self.window_samples = WINDOW * (run.recipe.batch_size or n_samples)
         self.measure, self.checkpoint = measure, checkpoint
         self.loggers = loggers if measure else ()
         self.history: list[Row] = []
@@ -68,18 +70,18 @@ class Recorder:
         self.started = time.perf_counter()
 
     def step(self, n_samples: int, loss: float, n_correct: int) -> None:
-        """Add a step: its mean loss in nats, and how many samples were classified right."""
+        """Add one step, or several: samples, mean loss in nats, correctly classified samples."""
         for sums in (self.epoch_sums, self.window_sums):
             sums.add(n_samples, loss, n_correct)
-        if self.window_sums.n_steps == WINDOW:
+        if self.window_sums.n_samples >= self.window_samples:
             self.end_window()
         loss, accuracy = self.epoch_sums.means()
         self.bar.set_postfix(loss=f"{loss:.4f}", accuracy=f"{accuracy:.4f}", refresh=False)
         self.bar.update(n_samples)
 
     def end_window(self) -> None:
-        """Add a row of the training split: the means since the row before."""
-        if self.measure and self.window_sums.n_steps:
+        """Add a row of the training split, unless the last row was just added."""
+        if self.measure and self.window_sums.n_samples:
             n_seen = self.n_done * self.n_samples + self.epoch_sums.n_samples
             self.add_row(make_row(n_seen, self.n_done + 1, "train", self.window_sums.means()))
         self.window_sums = Sums()
@@ -140,14 +142,12 @@ class Recorder:
 class Sums:
     """Sums over some steps, weighted by their samples."""
 
-    n_steps: int = 0
     n_samples: int = 0
     n_correct: int = 0
     loss: float = 0.0
 
     def add(self, n_samples: int, loss: float, n_correct: int) -> None:
         """Add a step."""
-        self.n_steps += 1
         self.n_samples += n_samples
         self.loss += n_samples * loss
         self.n_correct += n_correct

@@ -258,6 +258,19 @@ def test_history_averages_over_samples_with_a_smaller_last_batch(backend, images
 
 
 @every_backend
+def test_history_has_its_rows_at_the_same_images_in_every_framework(backend, generator):
+    """126 mini-batches of 2 images and one of 1: 50 of them to a row, and a row for the rest."""
+    images = generator.random((253, 4, 5, 1), dtype=np.float32)
+    labels = generator.integers(0, 10, 253)
+    layers = parse("flatten", {"dense": {"units": 10}})
+    recipe = changed(batch_size=2, epochs=2)
+    weights = weights_of(layers, (4, 5, 1))
+    history = fit(backend, layers, weights, (images, labels), recipe).history
+    seen = [row["images_seen"] for row in history if row["split"] == "train"]
+    assert seen == [100, 200, 253, 353, 453, 506]
+
+
+@every_backend
 def test_training_learns_what_can_be_learnt(backend, generator):
     """Each of ten classes has ink in its own place."""
     labels = generator.integers(0, 10, 300)

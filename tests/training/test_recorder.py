@@ -20,7 +20,7 @@ def test_recorder_weighs_steps_by_their_samples():
 
 def test_history_has_a_row_every_fifty_steps_and_one_for_the_rest():
     """120 steps of 2 samples; the loss of a step is its number, from 0."""
-    recorder = make_recorder(SGD.model_copy(update={"epochs": 2}), 240)
+    recorder = make_recorder(SGD.model_copy(update={"epochs": 2, "batch_size": 2}), 240)
     for _ in range(2):
         for number in range(120):
             recorder.step(2, float(number), 1)
@@ -33,6 +33,27 @@ def test_history_has_a_row_every_fifty_steps_and_one_for_the_rest():
     assert {row["accuracy"] for row in rows} == {0.5}
     ends = [row["images_seen"] for row in recorder.history if row["split"] == "validation"]
     assert ends == [240, 480]
+
+
+def test_steps_reported_together_give_the_same_rows():
+    """TensorFlow reports 50 steps in one call; the other frameworks report each step."""
+    recipe = SGD.model_copy(update={"batch_size": 2})
+    alone, together = (make_recorder(recipe, 120) for _ in range(2))
+    for number in range(60):
+        alone.step(2, float(number), 1)
+    alone.epoch({})
+    together.step(100, 24.5, 50)  # 24.5 is the mean of 0 to 49, and 54.5 that of 50 to 59
+    together.step(20, 54.5, 10)
+    together.epoch({})
+    assert together.history == alone.history
+
+
+def test_a_minimizer_has_one_row_of_the_training_split_for_each_epoch():
+    recorder = make_recorder(SGD.model_copy(update={"batch_size": None, "epochs": 60}), 2)
+    for _ in range(60):
+        recorder.step(2, 1.0, 1)
+        recorder.epoch({})
+    assert sum(row["split"] == "train" for row in recorder.history) == 60
 
 
 def test_recorder_resets_the_means_and_keeps_the_last_weights():
