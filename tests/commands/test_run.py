@@ -1,11 +1,13 @@
-"""digits run checks params.yaml, and is `dvc repro` unless several stages run at a time."""
+"""digits run checks params.yaml, runs the stages, and prints the leaderboard."""
 
 import argparse
+import re
 
 import pytest
 
 from digits.commands import run
 from digits.errors import InputError
+from digits.reporting.leaderboard import RESULTS, render_leaderboard
 
 
 @pytest.mark.parametrize("jobs", [0, -1])
@@ -14,10 +16,29 @@ def test_a_number_of_jobs_below_one_is_one_line(jobs):
         run.run(argparse.Namespace(jobs=jobs))
 
 
-def test_without_options_it_is_dvc_repro(clone):
-    printed = clone.run("python", "-m", "digits", "run")
-    assert printed == clone.run("dvc", "repro")
-    assert "Data and pipelines are up to date" in printed
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_it_ends_with_the_leaderboard_the_time_and_where_to_look(clone, jobs):
+    printed = clone.run("python", "-m", "digits", "run", "--jobs", jobs)
+    lines = printed.splitlines()
+    assert lines[0].lower() in (
+        "everything is up to date",
+        "stage 'fingerprint' didn't change, skipping",
+    )
+    assert "\n" + render_leaderboard(clone.path / RESULTS) + "\n" in printed
+    assert re.search(r"^The pipeline took 0 min \d+ s\.$", printed, re.MULTILINE)
+    assert lines[-3:] == [
+        "Charts of all runs:     make plots, then open dvc_plots/index.html",
+        "Try your own digits:    make draw",
+        "Figures and mistakes:   open plots/report.html",
+    ]
+
+
+def test_after_a_failure_it_shows_no_leaderboard(clone):
+    (clone.path / "data/raw/dataset.json").unlink()
+    (clone.path / "digits/datasets/uci_digits.py").write_text("raise SystemExit(3)")
+    printed = clone.run("python", "-m", "digits", "run", status=255)
+    assert "failed to reproduce 'download'" in printed
+    assert "accuracy" not in printed
 
 
 @pytest.mark.slow

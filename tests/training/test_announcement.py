@@ -18,7 +18,7 @@ def run(tmp_path, monkeypatch):
 
 def test_it_says_which_run_and_how_long_it_took(run, tmp_path):
     (tmp_path / "results.csv").write_text(HEAD + "tf,mlp,1.0\ntorch,mlp,27.6\n")
-    expected = "torch/mlp: run 2 of 8, 28 s when the results were last drawn"
+    expected = "torch/mlp: run 2 of 8; it took 28 s in the last results"
     assert announce(run, tmp_path / "results.csv") == expected
 
 

@@ -1,0 +1,36 @@
+"""The leaderboard on the terminal, read from the table of results that `visualize` wrote."""
+
+import csv
+from pathlib import Path
+
+from tabulate import tabulate
+
+from digits.errors import InputError
+
+RESULTS = Path("plots/timing/results.csv")
+HEADERS = ["run", "architecture", "accuracy", "errors", "group", "training"]
+
+
+def render_leaderboard(path: Path = RESULTS) -> str:
+    """Return one line per run, the most accurate first, below the names of the columns.
+
+    Runs that share a letter under "group" do not differ significantly. Raises InputError if the
+    file is missing or has other columns.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = [
+                (
+                    f"{row['framework']}/{row['run']}",
+                    row["architecture"],
+                    f"{100 * float(row['accuracy']):.2f} %",
+                    row["errors"],
+                    row["group"],
+                    f"{float(row['train_seconds']):,.0f} s",
+                )
+                for row in csv.DictReader(file)
+            ]
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: cannot read the results: {error!r}") from None
+    alignment = ["left", "left", "right", "right", "left", "right"]
+    return str(tabulate(rows, HEADERS, "simple", colalign=alignment, disable_numparse=True))
