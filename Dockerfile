@@ -13,11 +13,10 @@ RUN apt-get update \
 USER 1000
 WORKDIR /digits
 
-# The packages alone: an edit of the code does not install them again. The default index has
-# PyTorch built for CUDA; this one has it built for the CPU.
+# The packages alone: an edit of the code does not install them again.
 COPY --chown=digits:digits Makefile ./
 COPY --chown=digits:digits requirements requirements/
-ENV PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu PIP_NO_CACHE_DIR=1
+ENV TORCH=cpu PIP_NO_CACHE_DIR=1 UV_NO_CACHE=1
 RUN make packages
 
 # The copied requirements may be newer than the environment that was made from the same ones.

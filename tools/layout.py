@@ -1,8 +1,8 @@
 """The list of the code in docs/layout.md: one line for each package and module.
 
-The line is the first sentence of its docstring. The packages of digits/ stand in the order of the
-import rules in pyproject.toml, the lowest layer first. Those of one layer import only from the
-layers above them in the list.
+The line is the first sentence of its docstring. The packages of digits/ are in the order of the
+import rules in pyproject.toml, the lowest layer first. A package imports only from the layers above
+it in the list.
 """
 
 import ast
@@ -16,9 +16,12 @@ from tools.markdown import read_text
 from tools.sentences import split_sentences
 
 # The folders with code beside digits/, in the order of the page.
-FOLDERS = ("stages", "examples", "benchmarks", "tools")
-# Folders of programs that are no packages, and so have no docstring.
-PROGRAMS = {"examples": "Programs that fit on one screen."}
+FOLDERS = ("stages", "examples", "benchmarks", "tools", "requirements")
+# Folders of programs that are not packages. They have no docstring.
+PROGRAMS = {
+    "examples": "Programs that fit on one screen.",
+    "requirements": "Pinned packages, and the program that installs them.",
+}
 
 
 def format_layout(root: Path) -> str:
@@ -73,6 +76,6 @@ def summarize(path: Path) -> str:
 
 def escape(text: str) -> str:
     """Return text in which Markdown finds no HTML and no emphasis, except in inline code."""
-    pieces = text.split("`")
-    pieces[::2] = [re.sub(r"([<*])", r"\\\1", piece) for piece in pieces[::2]]
-    return "`".join(pieces)
+    parts = text.split("`")
+    parts[::2] = [re.sub(r"([<*])", r"\\\1", part) for part in parts[::2]]
+    return "`".join(parts)
