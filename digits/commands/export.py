@@ -1,16 +1,17 @@
-"""Export a model to a file that needs nothing of this project.
+"""Export a model to a file that runs without this project.
 
     digits export models/tf/cnn --to onnx                     writes exports/tf/cnn.onnx
     digits export models/tf/cnn --to pt --output digits.pt
 
-The formats are in digits/export/formats.py. The file is written only if its logits are those of the
-engine written from scratch.
+digits/export/formats.py describes the formats. The command writes the file only if its logits equal
+those of the engine written from scratch, up to float32 rounding. It writes a model card beside it.
 """
 
 import argparse
 from pathlib import Path
 
 from digits.errors import InputError
+from digits.export.card import card_path, metrics_path, write_card
 from digits.export.check import export_model, load_check_images
 from digits.export.formats import FORMATS, check_format, load_format
 from digits.model.model_file import load_model
@@ -24,7 +25,7 @@ EXPORTS = Path("exports")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument(
-        "model", type=Path, help="a run's folder, as in models/tf/cnn, or the model's file"
+        "model", type=Path, help="a run's folder, such as models/tf/cnn, or a model file"
     )
     parser.add_argument("--to", required=True, metavar="FORMAT", help=", ".join(FORMATS))
     parser.add_argument(
@@ -35,21 +36,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the file, and say how far its logits differ from the engine's, and on which images."""
+    """Write the file; print how far its logits differ from the engine's, and on which images."""
     check_format(arguments.to)
     model = load_model(arguments.model)
     output = arguments.output or default_output(arguments.model, arguments.to)
     check_output(output, arguments.to)
     images, title = load_check_images()
     difference = export_model(model, load_format(arguments.to), images, output)
+    write_card(output, model, metrics_path(arguments.model))
     print(f"{output}: logits within {difference:.1e} of the model's on {title}")
+    print(f"{card_path(output)}: the model card")
     return 0
 
 
 def default_output(model: Path, name: str) -> Path:
     """Return exports/tf/cnn.onnx for models/tf/cnn, or for its model.safetensors.
 
-    The name is that of the model's place, not what the file says of itself.
+    The names come from the folders. The model file's own description is not used.
     """
     path = model.resolve()
     folder = path if path.is_dir() else path.parent
@@ -57,11 +60,11 @@ def default_output(model: Path, name: str) -> Path:
 
 
 def check_output(output: Path, name: str) -> None:
-    """Raise InputError if the ending is not the format's, or if DVC watches the folder."""
+    """Raise InputError unless the file's ending is the format's and the file is outside models/."""
     if output.suffix != f".{name}":
         raise InputError(f"--output is {str(output)!r}; expected a file that ends in .{name}")
     if output.resolve().is_relative_to(MODELS.resolve()):
         raise InputError(
             f"--output is {str(output)!r}; expected a file outside {MODELS}/: "
-            "DVC trains a run again if its folder has changed"
+            "DVC retrains a run if its folder has changed"
         )

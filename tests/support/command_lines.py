@@ -4,6 +4,7 @@ import importlib.util
 import re
 import shlex
 import subprocess
+import sys
 import tomllib
 from collections.abc import Callable
 
@@ -66,6 +67,12 @@ def check_python(words: list[str]) -> None:
         assert arguments[0] in load_run_names(module.removeprefix("stages.train_"))
 
 
+def check_ssh(words: list[str]) -> None:
+    """Assert that the command forwards a port to the same port."""
+    option, forwarding, _ = words
+    assert (option, forwarding) == ("-L", "8000:127.0.0.1:8000")
+
+
 def check_torchrun(words: list[str]) -> None:
     """Parse the words as PyTorch's launcher does."""
     from torch.distributed.run import get_args_parser
@@ -93,6 +100,15 @@ def check_git(words: list[str]) -> None:
     """Assert that git has the command: it prints its usage then, and exits with 129."""
     done = subprocess.run(["git", words[0], "-h"], cwd=ROOT, env=ENVIRONMENT, capture_output=True)
     assert done.returncode == 129, words[0]
+
+
+def check_gto(words: list[str]) -> None:
+    """Assert that GTO has the command and its options."""
+    command = [sys.executable, "-m", "gto.cli", words[0], "--help"]
+    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True)
+    assert done.returncode == 0, words[0]
+    for word in words:
+        assert not word.startswith("--") or word in done.stdout, word
 
 
 def check_pytest(words: list[str]) -> None:
@@ -132,11 +148,13 @@ CHECKS: dict[str, Callable[[list[str]], None]] = {
     "dvc": check_dvc,
     "export": check_assignment,
     "git": check_git,
+    "gto": check_gto,
     "make": check_make,
     "pip": check_pip,
     "pre-commit": check_pre_commit,
     "pytest": check_pytest,
     "python": check_python,
     "python3": check_python,
+    "ssh": check_ssh,
     "torchrun": check_torchrun,
 }

@@ -12,7 +12,8 @@ from tests.support.paths import ROOT
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 PROGRAMS = {
-    "dvc", "digits", "docker", "git", "make", "pip", "pre-commit", "pytest", "python", "torchrun",
+    "dvc", "digits", "docker", "git", "gto", "make", "pip", "pre-commit", "pytest", "python",
+    "ssh", "torchrun",
 }  # fmt: skip
 # NAME, LOW..HIGH, <run> and … stand for something else.
 PLACEHOLDER = re.compile(r"\b[A-Z]{3,}\b(?![=_])|[<…]")
