@@ -11,16 +11,17 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from digits.model.model_file import Model
+from digits.reporting.captions import CAPTIONS, describe_figure
 from digits.reporting.comparisons import format_p_value
 from digits.reporting.figures.style import COLOURS
 from digits.reporting.findings import Findings
 from digits.reporting.results import RunResult
 from digits.reporting.tables import image_uri, leaderboard
 
-# What this module reads beside its code. The fingerprint of a stage's code reads this literal.
+# The files that this module reads. The fingerprint of a stage's code reads this literal.
 DATA_FILES = ("report.html.jinja",)
 N_MISTAKES_SHOWN = 500
-N_ANSWERS_SHOWN = 10_000  # of all runs to all mistakes: with more runs, fewer mistakes
+N_ANSWERS_SHOWN = 10_000  # runs times mistakes: with more runs, the report shows fewer mistakes
 # The columns of a results table that the leaderboard is sorted by, in its order.
 SORT_COLUMNS = [
     "framework",
@@ -34,37 +35,6 @@ SORT_COLUMNS = [
     "train_seconds",
     "peak_memory_bytes",
 ]
-CAPTIONS = {
-    "accuracy": (
-        "Accuracy on the test images. The interval is that of the test set's sampling; what "
-        "another seed would change is not in it."
-    ),
-    "accuracy_against_time": (
-        "Accuracy against the time that training took, which is of one machine and one training."
-    ),
-    "comparisons": (
-        "McNemar's exact test of each pair of runs on the same test images, corrected for the "
-        "number of pairs by Holm's method."
-    ),
-    "learning_curves": (
-        "Loss and accuracy on the training and the validation split, by epoch or iteration."
-    ),
-    "confusion_matrices": (
-        "What was taken for what. Right answers are left grey, so that the mistakes show."
-    ),
-    "accuracy_per_class": "Accuracy on each true class.",
-    "reliability": (
-        "How often an answer of a given confidence is right. On the diagonal, confidence is what "
-        "it says."
-    ),
-    "sample_predictions": ("Five right answers of each run, and its five most confident mistakes."),
-    "shared_mistakes": ("The test images that most runs misclassified, with what they answered."),
-    "first_layer_filters": "What the first layer looks for.",
-    "pruned_pixels": (
-        "The pixels that hardly vary over the training split: runs with `pixels: kept` do without "
-        "them."
-    ),
-}
 
 
 def render_report(findings: Findings, figures: Mapping[str, Path]) -> str:
@@ -85,7 +55,10 @@ def render_report(findings: Findings, figures: Mapping[str, Path]) -> str:
         board=board_rows(findings.ranking),
         columns=list(leaderboard(findings.ranking)),
         same_architecture=pairs_across_frameworks(findings.pairs),
-        figures=[(name, CAPTIONS[name], png_uri(figures[name])) for name in CAPTIONS],
+        figures=[
+            (name, CAPTIONS[name], describe_figure(name, findings), png_uri(figures[name]))
+            for name in CAPTIONS
+        ],
         mistakes=describe_mistakes(results, findings.test_images, findings.class_names),
         n_mistaken=int(np.any([~result.is_right for result in results], axis=0).sum()),
         n_samples=len(findings.test_images),
@@ -113,7 +86,7 @@ def describe_machine(results: Sequence[RunResult]) -> dict[str, Any]:
 
 
 def on_device(device: str) -> str:
-    """Return the words that name a GPU after a library, nothing for a CPU."""
+    """Return " on " and the GPU's name; "" for a CPU."""
     return "" if device == "cpu" else f" on {device}"
 
 
@@ -145,7 +118,7 @@ def describe_mistakes(
 ) -> list[dict[str, Any]]:
     """Return the misclassified test images, those that most runs misclassified first.
 
-    Each has its image, its truth, and every run's answer and confidence.
+    Each has its image, its true class, and every run's answer and confidence.
     """
     n_wrong = np.sum([~result.is_right for result in results], axis=0)
     n_shown = min((n_wrong > 0).sum(), N_MISTAKES_SHOWN, N_ANSWERS_SHOWN // len(results))
@@ -176,7 +149,7 @@ def describe_answer(
 
 
 def describe_layers(model: Model) -> str:
-    """Return an architecture as params.yaml has it, on one line."""
+    """Return an architecture in the notation of params.yaml, on one line."""
     layers = [layer.as_data() for layer in model.description.architecture]
     return ", ".join(json.dumps(layer).replace('"', "") for layer in layers)
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from digits.reporting.captions import CAPTIONS
 from digits.reporting.figures.style import write_figure
 from digits.reporting.outputs import FIGURES, TABLES
-from digits.reporting.report import CAPTIONS
 from tests.support.figures import texts
 from tests.support.findings import make_findings
 
