@@ -1,4 +1,4 @@
-"""The folder that the pipeline's commands work in: a checkout of the project, and DVC in it."""
+"""The checkout that the pipeline's commands work in, and DVC in it."""
 
 import contextlib
 import json
@@ -20,13 +20,28 @@ def check_checkout(folder: Path = Path()) -> None:
         )
 
 
+def work_without_git(folder: Path = Path()) -> bool:
+    """Let DVC work in a folder outside git, such as an unpacked ZIP file; return whether it must.
+
+    Writes core.no_scm into .dvc/config.local. With git, nothing is written.
+    """
+    path = folder.resolve()
+    if any((parent / ".git").exists() for parent in (path, *path.parents)):
+        return False
+    config = folder / ".dvc/config.local"
+    if config.is_file() and "no_scm" in config.read_text(encoding="utf-8"):
+        return False
+    run_dvc("config", "--local", "core.no_scm", "true", folder=folder)
+    return True
+
+
 def remove_damaged_rwlock(folder: Path = Path()) -> bool:
     """Remove DVC's record of the paths in use if a kill cut it short; return whether it did.
 
-    DVC does not write this file in one piece, and runs nothing while it cannot be read. The entries
-    of killed processes are of no use. The file stays if a DVC that is running is writing it.
+    DVC does not write this file in one piece, and cannot run a stage if the file is damaged. The
+    entries belong to killed processes, so they can go. The file stays if a running DVC holds it.
     """
-    from zc.lockfile import LockError, LockFile  # DVC guards the file with this one
+    from zc.lockfile import LockError, LockFile  # DVC locks the file with this
 
     path = folder / ".dvc/tmp/rwlock"
     if not path.is_file():
@@ -71,7 +86,7 @@ def run_dvc(
 def hash_code() -> None:
     """Run the stage `fingerprint` if it is stale; raise InputError if it fails.
 
-    DVC takes every stage for stale as long as this one is.
+    While it is stale, DVC reports every other stage as stale too.
     """
     if run_dvc("repro", "--quiet", "fingerprint"):
         raise InputError("dvc repro fingerprint failed; see above")

@@ -13,6 +13,7 @@ from zc.lockfile import LockFile
 from digits.errors import InputError
 from digits.pipeline import checkout
 from digits.pipeline.clone import fresh_clone
+from tests.support.clone import Clone, copy_project
 from tests.support.environment import ENVIRONMENT
 from tests.support.paths import ROOT
 
@@ -36,6 +37,34 @@ def test_stages_run_in_this_interpreter_whether_or_not_it_is_activated(monkeypat
 def test_the_status_is_that_of_dvc(tmp_path):
     assert checkout.run_dvc("version", folder=tmp_path) == 0
     assert checkout.run_dvc("status", "--quiet", folder=tmp_path) != 0
+
+
+def test_outside_git_dvc_is_told_once(tmp_path):
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc/config").touch()
+    assert checkout.run_dvc("status", "--quiet", folder=tmp_path) != 0
+    assert checkout.work_without_git(tmp_path)
+    assert checkout.run_dvc("status", "--quiet", folder=tmp_path) == 0
+    assert not checkout.work_without_git(tmp_path)
+
+
+@pytest.mark.parametrize("repository", [".", ".."], ids=["its own", "a larger one"])
+def test_in_git_nothing_is_written(tmp_path, repository):
+    folder = tmp_path / "project"
+    (folder / repository / ".git").mkdir(parents=True)
+    assert not checkout.work_without_git(folder)
+    assert not (folder / ".dvc").exists()
+
+
+def test_autocrlf_changes_no_byte(tmp_path):
+    source = copy_project(tmp_path / "source")
+    source.commit("All files")
+    clone = Clone(tmp_path / "clone")
+    options = ["-c", "core.autocrlf=true", "-c", "core.eol=crlf"]
+    source.run("git", "clone", "-q", *options, str(source.path), str(clone.path))
+    assert clone.run("git", "status", "--porcelain") == ""
+    for name in source.run("git", "ls-files").splitlines():
+        assert (clone.path / name).read_bytes() == (source.path / name).read_bytes(), name
 
 
 @pytest.mark.parametrize("damaged", ["", '{"read": {"data', '"\\udcff'])
