@@ -1,15 +1,20 @@
-"""Serve a page to draw a digit on, which every model classifies.
+"""Serve a page to draw a digit on; every model classifies it.
 
-The page is served to this machine alone, until the command is stopped. It sends the drawing as a
-PNG file, which is treated as any picture is (digits/pictures). The engine written from scratch runs
-every model.
+Only this machine can open the page, unless --host says otherwise. The page sends the drawing as a
+PNG file. The server treats it like any other picture (digits/pictures). The engine written from
+scratch runs every model. Ctrl-C stops the server.
 """
 
 import argparse
+import errno
 import io
+import os
 import sys
+from collections.abc import Iterable
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 from flask import Flask, Response, request, send_file
@@ -29,10 +34,10 @@ EXAMPLE = "digits draw --port 8001"
 PAGE = Path(__file__).with_name("draw.html").resolve()
 MODELS = Path("models")
 HOST = "127.0.0.1"
-# The names under which a browser on this machine may ask. If another site's name is made to lead
-# here, its page asks under that name and is refused.
-TRUSTED_HOSTS = ["127.0.0.1", "localhost"]
-MAX_BYTES = 1_000_000  # of a drawing; the page's have some 10,000
+# The host names that a browser may use. If another site points its own name at this machine, the
+# requests of its pages carry that name and are refused.
+TRUSTED_NAMES = ("127.0.0.1", "localhost")
+MAX_BYTES = 1_000_000  # per drawing; the page sends about 10,000
 MAX_PORT = 2**16 - 1
 SECURITY = {
     "Content-Security-Policy": (
@@ -47,28 +52,52 @@ SECURITY = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("--port", type=int, default=8000, help="0 takes any free port (8000)")
+    parser.add_argument(
+        "--port", type=int, default=8000, help="the port to serve on; 0 picks a free one (8000)"
+    )
+    parser.add_argument(
+        "--host",
+        default=HOST,
+        metavar="ADDRESS",
+        help="the address to serve on; 0.0.0.0 serves every machine that can reach this one "
+        f"({HOST})",
+    )
+    parser.add_argument(
+        "--trust",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a host name under which browsers may open the page, if it is no IP address; "
+        "may be given several times",
+    )
     parser.add_argument(
         "--models",
         type=Path,
         metavar="FOLDER",
-        help="use every FOLDER/FRAMEWORK/RUN/model.safetensors (the runs of params.yaml)",
+        help="use every model FOLDER/FRAMEWORK/RUN/model.safetensors (the runs of params.yaml)",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve the page until the command is stopped."""
-    port = arguments.port
+    host, port = arguments.host, arguments.port
     if port not in range(MAX_PORT + 1):
         raise InputError(f"--port is {port}; expected 0 to {MAX_PORT}")
     models = load_models(arguments.models)
-    app = make_app(models)
+    names = (*TRUSTED_NAMES, host, *arguments.trust)
+    app = make_app(models, names, any_address=host not in TRUSTED_NAMES)
     try:
-        server = create_server(app, host=HOST, port=port, max_request_body_size=10 * MAX_BYTES)
-    except OSError as error:
-        raise InputError(f"port {port}: {error.strerror}; choose another with --port") from None
-    address = f"http://{HOST}:{server.effective_port}"
-    print(f"{len(models)} models answer on {address}; stop with Ctrl-C", flush=True)
+        server = create_server(app, host=host, port=port, max_request_body_size=10 * MAX_BYTES)
+    except (OSError, ValueError) as error:
+        number = getattr(error, "errno", None)
+        if number in (None, errno.EADDRNOTAVAIL):
+            fault = f"--host is {host!r}; expected an address of this machine, or 0.0.0.0"
+            raise InputError(fault) from None
+        is_taken = number == errno.EADDRINUSE
+        fault = "is in use" if is_taken else f"cannot be used: {os.strerror(number)}"
+        raise InputError(f"port {port} {fault}; choose another with --port") from None
+    address = f"http://{host}:{server.effective_port}"
+    print(f"serving {len(models)} models on {address}; stop with Ctrl-C", flush=True)
     server.run()
     return 0
 
@@ -76,8 +105,8 @@ def run(arguments: argparse.Namespace) -> int:
 def load_models(folder: Path | None = None) -> dict[str, Model]:
     """Return the models by framework and run, as in "torch/cnn"; raise InputError if there is none.
 
-    They are all models of the folder, or those of the runs in params.yaml. Runs that have no model
-    yet are named on standard error.
+    With a folder, these are all its models. Otherwise they are the trained runs of params.yaml, and
+    a line on standard error names the other runs. Without params.yaml, the folder is models/.
     """
     if folder is not None or not PARAMS.exists():
         folder = folder or MODELS
@@ -95,23 +124,36 @@ def load_models(folder: Path | None = None) -> dict[str, Model]:
 
 
 def run_titles() -> list[str]:
-    """Return the runs of params.yaml, as in "torch/cnn", in the order of their names."""
+    """Return the runs of params.yaml, as in "torch/cnn", sorted."""
     data = read_params(PARAMS)
     names = {framework: load_run_names(framework, data=data) for framework in FRAMEWORKS}
     return sorted(f"{framework}/{name}" for framework in names for name in names[framework])
 
 
 def read_models(folder: Path, names: list[str]) -> dict[str, Model]:
-    """Return the models by name; raise InputError if there is none."""
+    """Return the models by name; raise InputError if `names` is empty."""
     if not names:
         raise InputError(f"{folder} has no trained model; run `make run`, or see --models")
     return {name: read_model(folder / name / MODEL_FILE) for name in names}
 
 
-def make_app(models: dict[str, Model]) -> Flask:
-    """Return the server of the page and of the models' answers."""
+def make_app(
+    models: dict[str, Model], names: Iterable[str] = TRUSTED_NAMES, *, any_address: bool = False
+) -> Flask:
+    """Return the web application: the page, and the models' answers to a drawing.
+
+    Browsers may open it under these names and, with `any_address`, under any IP address. An address
+    is safe: only a name can be pointed at this machine by another site.
+    """
     app = Flask(__name__, static_folder=None)
-    app.config.update(MAX_CONTENT_LENGTH=MAX_BYTES, TRUSTED_HOSTS=TRUSTED_HOSTS)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BYTES
+    trusted = frozenset(name.lower() for name in names)
+
+    @app.before_request
+    def check_host() -> None:
+        name = host_name(request.host)
+        if name not in trusted and not (any_address and is_address(name)):
+            raise BadRequest(f"Host {name!r} is not trusted.")
 
     @app.get("/")
     def page() -> Response:
@@ -119,7 +161,7 @@ def make_app(models: dict[str, Model]) -> Flask:
 
     @app.get("/favicon.ico")
     def icon() -> tuple[str, int]:
-        return "", 204  # browsers ask for one
+        return "", 204  # browsers request an icon
 
     @app.post("/classify")
     def classify_drawing() -> dict[str, Any]:
@@ -130,11 +172,29 @@ def make_app(models: dict[str, Model]) -> Flask:
     return app
 
 
+def host_name(host: str) -> str:
+    """Return the name or the address in a Host header, without the port, in lower case."""
+    return (urlsplit(f"//{host}").hostname or "").lower()
+
+
+def is_address(name: str) -> bool:
+    """Return whether the name is an IP address."""
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
 def answer_request(models: dict[str, Model]) -> dict[str, Any]:
-    """Return the answer to the drawing in the request, or its fault; raise BadRequest."""
-    # A page from elsewhere may not send this type before the server allows it, which it never does.
+    """Return the answers to the drawing in the request, or the drawing's fault.
+
+    Raises BadRequest if the request holds no image.
+    """
+    # Before another site's page may send this type, its browser asks the server for permission. The
+    # server never gives it.
     if request.mimetype != "image/png":
-        raise BadRequest(f"the drawing is {request.mimetype or 'of no type'}; expected image/png")
+        raise BadRequest(f"the drawing's type is {request.mimetype!r}; expected image/png")
     try:
         picture = decode_picture(io.BytesIO(request.get_data()))
     except InputError as error:
@@ -152,7 +212,7 @@ def one_line(error: HTTPException) -> tuple[str, int, dict[str, str]]:
 
 
 def secure(response: Response) -> Response:
-    """Add the headers that keep other pages out."""
+    """Add the headers that keep the pages of other sites out."""
     response.headers.update(SECURITY)
     return response
 

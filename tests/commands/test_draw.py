@@ -67,7 +67,7 @@ ELSEWHERE = {"headers": {"Host": "attacker.example:8000"}}
     [
         (POST | {"data": b""}, 400, "the drawing is not an image"),
         (POST | {"data": CUT_OFF}, 400, "the drawing is damaged or cut off"),
-        (POST | TEXT, 400, "the drawing is text/plain; expected image/png"),
+        (POST | TEXT, 400, "the drawing's type is 'text/plain'; expected image/png"),
         (POST | {"data": bytes(MAX_BYTES + 1)}, 413, ""),
         ({"path": "/classify"}, 405, ""),
         ({"path": "/draw.py"}, 404, ""),
@@ -87,6 +87,39 @@ def test_the_page_is_served_under_the_names_of_this_machine(client, host):
     with client.get("/", headers={"Host": host}) as response:
         assert response.data == PAGE.read_bytes()
         assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("192.0.2.7:8000", 200),
+        ("[2001:db8::7]:8000", 200),
+        ("Lab.Example:8000", 200),
+        ("attacker.example", 400),
+        ("192.0.2.7.attacker.example", 400),
+        ("[", 400),
+    ],
+)
+def test_on_request_other_machines_reach_it_under_its_addresses_and_trusted_names(
+    models, host, status
+):
+    app = make_app(load_models(models), ["lab.example"], any_address=True)
+    with app.test_client().get("/", headers={"Host": host}) as response:
+        assert response.status_code == status
+
+
+@pytest.mark.parametrize("host", ["192.0.2.7", "[::1]", "127.0.0.1.attacker.example"])
+def test_by_default_it_is_served_under_no_other_address(client, host):
+    assert client.get("/", headers={"Host": host}).status_code == 400
+
+
+@pytest.mark.parametrize("host", ["192.0.2.7", "nowhere.invalid"])
+def test_an_address_of_another_machine_is_refused(models, host):
+    words = ["draw", "--port", "0", "--host", host, "--models", str(models)]
+    command = [sys.executable, "-m", "digits", *words]
+    done = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True)
+    line = f"error: --host is {host!r}; expected an address of this machine, or 0.0.0.0\n"
+    assert (done.returncode, done.stderr) == (1, line)
 
 
 def test_the_page_loads_nothing_from_elsewhere():
@@ -147,7 +180,7 @@ def serve(models: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
         text=True,
     ) as server:
         line = server.stdout.readline()
-        expected = r"2 models answer on (http://127\.0\.0\.1:\d+); stop with Ctrl-C\n"
+        expected = r"serving 2 models on (http://127\.0\.0\.1:\d+); stop with Ctrl-C\n"
         yield server, re.fullmatch(expected, line)[1]
         server.terminate()
 
@@ -163,7 +196,7 @@ def test_a_port_in_use_is_named(address, models):
     command = [sys.executable, "-m", "digits", *words]
     # A process of its own: waitress leaves a pipe to the garbage collector.
     done = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True)
-    line = f"error: port {words[2]}: Address already in use; choose another with --port\n"
+    line = f"error: port {words[2]} is in use; choose another with --port\n"
     assert (done.returncode, done.stdout, done.stderr) == (1, "", line)
 
 
