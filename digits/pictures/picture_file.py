@@ -1,31 +1,43 @@
-"""Read image files with care: upright, without transparency, and no larger than needed.
+"""Read image files safely: upright, without transparency, and within a limit of size.
 
-The result is a PIL image of mode RGB, 8 bits a channel. Files that are not images get an error of
-one line.
+The result is a PIL image of mode RGB, 8 bits per channel. Files that are not images get a one-line
+error.
 """
 
 import warnings
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from digits.errors import InputError
 
-# What cameras, phones, scanners and drawing programs write. Pillow reads some forty more formats,
-# and few people look after their readers.
+# The formats of cameras, phones, scanners and drawing programs. Pillow reads about forty more, with
+# code that few people maintain.
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 EXPECTED = "PNG, JPEG, WebP, GIF, BMP or TIFF"
-MAX_PIXELS = 64_000_000  # they take 200 MB when decoded
-MIN_SIDE = 8  # pixels, of the longer one
+MAX_PIXELS = 64_000_000  # 200 MB when decoded
+MIN_SIDE = 8  # pixels of the longer side
 
-# They tell of odd metadata, which does no harm, and of sizes, which are checked here.
+# How to turn a picture upright, by the orientation in its EXIF data. Pillow's exif_transpose
+# also writes the EXIF data back, and fails if any other entry of it is invalid.
+TURNS: dict[Any, Image.Transpose] = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+# Pillow warns of odd metadata, which is harmless, and of large sizes, which this module checks.
 warnings.filterwarnings("ignore", module="PIL")
 
 
 def read_picture(path: Path) -> Image.Image:
-    """Return the picture in a file, RGB; raise InputError, whose text begins with the path."""
+    """Return the picture in a file, RGB; raise InputError, which begins with the path."""
     try:
         with path.open("rb") as file:
             return decode_picture(file)
@@ -38,13 +50,15 @@ def read_picture(path: Path) -> Image.Image:
 def decode_picture(file: BinaryIO) -> Image.Image:
     """Return the picture in a file's bytes: RGB, upright as its EXIF data says, and opaque.
 
-    Raises InputError, with a text that continues "The file …", if the bytes are not an image, are
-    cut off, or would take too much memory. The size is checked before any pixel is decoded.
+    Raises InputError if the bytes are not an image, are cut off, or would take too much memory. Its
+    text continues a sentence that begins with "The file". The size is checked before any pixel is
+    decoded.
     """
     try:
         with Image.open(file, formats=FORMATS) as picture:
             check_size(*picture.size)
-            return remove_transparency(ImageOps.exif_transpose(picture))
+            turn = TURNS.get(picture.getexif().get(ExifTags.Base.Orientation))
+            return remove_transparency(picture if turn is None else picture.transpose(turn))
     except UnidentifiedImageError:
         raise InputError(f"is not an image; expected {EXPECTED}") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -68,7 +82,7 @@ def remove_transparency(picture: Image.Image) -> Image.Image:
     """Return the picture, RGB, on a plain background.
 
     If most of it is transparent, the rest is ink: the background is white behind dark ink and black
-    behind light ink. Otherwise the rim or a few holes are transparent, and the background has the
+    behind light ink. Otherwise only a border or a few holes are transparent, and they get the
     median colour of the rest.
     """
     if not picture.has_transparency_data:
@@ -84,9 +98,9 @@ def remove_transparency(picture: Image.Image) -> Image.Image:
 
 
 def to_8_bits(picture: Image.Image) -> Image.Image:
-    """Return a picture of 16 or 32 bits a pixel with its range scaled to 8 bits.
+    """Return a picture of 16 or 32 bits per pixel with its range scaled to 8 bits.
 
-    Pillow would clip it. Other pictures stay as they are.
+    Pillow would clip the range. Other pictures stay as they are.
     """
     if not picture.mode.startswith(("I", "F")):
         return picture

@@ -6,12 +6,14 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image, TiffImagePlugin
 
 from digits.errors import InputError
 from digits.pictures.mnist_form import to_mnist_form
 from digits.pictures.picture_file import MAX_PIXELS, decode_picture, read_picture
 from tests.support.paper import SEVEN, as_file, save, write_strokes
+
+YAW_ANGLE = 0xB20B  # a tag that is always a signed rational
 
 
 def png_of_size(width: int, height: int) -> io.BytesIO:
@@ -78,6 +80,23 @@ def test_a_picture_is_turned_as_its_exif_data_says(orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
     file = as_file(upright.transpose(back[orientation]), "jpeg", exif=exif, quality=95)
+    found = np.asarray(decode_picture(file).convert("L"), int)
+    assert np.abs(found - np.asarray(upright, int)).mean() < 2  # JPEG's artefacts
+
+
+def test_an_impossible_number_in_the_exif_data_is_ignored():
+    """A signed rational is 4294967295 / 0. Pillow can read it, but not write it."""
+    upright = write_strokes(SEVEN)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 3
+    exif[YAW_ANGLE] = TiffImagePlugin.IFDRational(10007, 6791)
+    data = as_file(upright.transpose(Image.Transpose.ROTATE_180), "jpeg", exif=exif).getvalue()
+    signed = struct.pack(">HHI", YAW_ANGLE, 10, 1)
+    unsigned = struct.pack(">HHI", YAW_ANGLE, 5, 1)
+    value = struct.pack(">ii", 10007, 6791)
+    assert data.count(signed) == data.count(value) == 1
+    data = data.replace(signed, unsigned).replace(value, struct.pack(">II", 2**32 - 1, 0))
+    file = io.BytesIO(data)
     found = np.asarray(decode_picture(file).convert("L"), int)
     assert np.abs(found - np.asarray(upright, int)).mean() < 2  # JPEG's artefacts
 
