@@ -8,6 +8,7 @@ Each module in digits/commands has
 """
 
 import argparse
+import io
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -32,14 +33,14 @@ class Command(NamedTuple):
 # would import every command.
 COMMANDS = {
     "predict": Command("Classify pictures of digits with a trained model.", "predict"),
-    "draw": Command("Serve a page to draw a digit on, which every model classifies.", "draw"),
-    "export": Command("Export a model to a file that needs nothing of this project.", "export"),
+    "draw": Command("Serve a page to draw a digit on; every model classifies it.", "draw"),
+    "export": Command("Export a model to a file that runs without this project.", "export"),
     "tune": Command("Search for a run's recipe with Optuna.", "tune"),
-    "run": Command("Run the pipeline: whatever is not up to date.", "pipeline"),
+    "run": Command("Run the pipeline: every stage that is not up to date.", "pipeline"),
     "check": Command("Check the whole of params.yaml.", "pipeline"),
     "verify": Command("Run the pipeline again from nothing and compare every byte.", "pipeline"),
     "prune": Command("Remove the files of runs that params.yaml no longer has.", "pipeline"),
-    "refetch": Command("Replace synthetic digits by the real ones.", "pipeline"),
+    "refetch": Command("Replace synthetic digits by MNIST.", "pipeline"),
 }
 # Packages that an option asks for, whatever the command.
 EXTRAS = {
@@ -64,6 +65,9 @@ class CommandModule(Protocol):
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command that the words name, sys.argv's by default; return its exit status."""
     words = sys.argv[1:] if words is None else words
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A file name that is not UTF-8 is printed with its own bytes, as ls does.
+        sys.stdout.reconfigure(errors="surrogateescape")
     name = next((word for word in words if not word.startswith("-")), "")
     with one_line_errors():
         try:

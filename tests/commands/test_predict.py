@@ -1,7 +1,9 @@
 """`digits predict`: pictures are classified nearly as well as MNIST's own images."""
 
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -90,6 +92,21 @@ def test_all_back_ends_agree(backend, zero, models, run_digits, monkeypatch):
     (expected,), (found,) = (json.loads(run_digits(*words, b)[0]) for b in ("scratch", backend))
     # Float32, rounded to six digits.
     assert found["probabilities"] == pytest.approx(expected["probabilities"], abs=1e-5)
+
+
+def test_a_name_that_is_not_utf8_is_printed_as_it_is(zero, models, tmp_path):
+    name = os.fsencode(tmp_path) + b"/caf\xe9.png"
+    shutil.copy(os.fsencode(zero), name)
+    (tmp_path / "blank.png").write_text("no picture")
+    files = [name, os.fsencode(tmp_path / "blank.png"), os.fsencode(zero)]
+    words = [sys.executable, "-m", "digits", "predict", *files]
+    command = [*words, "--model", str(models / "scratch/mlp")]
+    done = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True)
+    first, second = done.stdout.splitlines()
+    assert first.startswith(name + b": 0 (")
+    assert second.startswith(os.fsencode(zero) + b": 0 (")
+    assert done.stderr.startswith(b"error: " + os.fsencode(tmp_path / "blank.png"))
+    assert (done.returncode, done.stderr.count(b"\n")) == (1, 1)
 
 
 @pytest.fixture
