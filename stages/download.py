@@ -1,8 +1,8 @@
-"""Download: get a data set, checked, as plain arrays.
+"""Download: download a data set, check it, and store it as plain arrays.
 
 Reads params.yaml and the environment variable DIGITS_MIRROR. Writes data/raw/train/ and test/,
 uint8 images and labels as published, and dataset.json, the names of the data set and its classes.
-It writes all of them or none.
+It writes either all of them or none.
 """
 
 import sys
@@ -27,15 +27,19 @@ def main() -> None:
 
 
 def fetch_or_draw(options: Download, downloads: Path) -> tuple[str, Source]:
-    """Return the data set's name and the data; synthetic digits if MNIST cannot be downloaded."""
+    """Return the data set's name and the data; synthetic digits if MNIST cannot be downloaded.
+
+    They replace MNIST only if the user named no mirror: a mirror that does not answer is a fault.
+    """
+    mirror = own_mirror(options)
     try:
-        return options.dataset, fetch(options.dataset, own_mirror(options), downloads)
+        return options.dataset, fetch(options.dataset, mirror, downloads)
     except Unreachable as error:
-        if options.dataset != "mnist" or options.when_unreachable == "fail":
+        if options.dataset != "mnist" or options.when_unreachable == "fail" or mirror:
             raise
         print(
-            f"warning: {error}\nwarning: drawing the synthetic digits in its place; "
-            "no result on them is a result on MNIST",
+            f"warning: {error}\nwarning: drawing synthetic digits instead of MNIST; "
+            "results on them are not results on MNIST",
             file=sys.stderr,
         )
         return "synthetic", fetch("synthetic", None, downloads)

@@ -116,24 +116,32 @@ def test_without_a_network_synthetic_digits_come_with_a_warning_and_their_own_na
     # 70,000 take a quarter of a minute.
     monkeypatch.setattr(synthetic, "draw_synthetic_digits", partial(draw, n_train=60, n_test=10))
     printed = download(**WITHOUT_MIRROR)
-    assert "warning: mnist could not be had" in printed
-    assert "no result on them is a result on MNIST" in printed
+    assert "warning: could not download mnist: " in printed
+    assert "results on them are not results on MNIST" in printed
     assert found_dataset(data) == "synthetic"
     assert len(read_split(data / "raw/train")[1]) == 60
     assert len(read_split(data / "raw/test")[1]) == 10
+
+
+def test_a_mirror_without_mnist_stops_the_stage(data, download, tmp_path):
+    (tmp_path / "empty").mkdir()
+    printed = download(status=1, DIGITS_MIRROR=str(tmp_path / "empty"))
+    assert printed.startswith(f"error: could not download mnist: {tmp_path}/empty: ")
+    assert len(printed.splitlines()) == 1
+    assert list(data.iterdir()) == []
 
 
 def test_synthetic_digits_can_be_forbidden(project, data, download):
     project.edit_params({"download.when_unreachable": "fail"})
     printed = download(status=1, **WITHOUT_MIRROR)
     assert len(printed.splitlines()) == 1
-    assert printed.startswith("error: mnist could not be had")
+    assert printed.startswith("error: could not download mnist: ")
     assert list(data.iterdir()) == []
 
 
 def test_other_data_sets_have_no_substitute(project, download):
     project.edit_params({"download.dataset": "fashion_mnist"})
-    assert "fashion_mnist could not be had" in download(status=1, **WITHOUT_MIRROR)
+    assert "could not download fashion_mnist: " in download(status=1, **WITHOUT_MIRROR)
 
 
 @pytest.fixture
@@ -146,9 +154,9 @@ def refetch(project: Clone, run_in_process: InProcess) -> Download:
 def test_synthetic_digits_give_way_when_a_mirror_answers(project, data, refetch, mnist_folder):
     write_raw(data, "synthetic")
     project.run("git", "add", "-A")
-    assert "the synthetic digits stay: mnist could not be" in refetch(**WITHOUT_MIRROR)
+    assert "keeping the synthetic digits: could not download mnist" in refetch(**WITHOUT_MIRROR)
     assert found_dataset(data) == "synthetic"
-    assert "trying to download mnist again" in refetch(DIGITS_MIRROR=str(mnist_folder))
+    assert "downloading mnist again" in refetch(DIGITS_MIRROR=str(mnist_folder))
     assert found_dataset(data) == "mnist"
     assert refetch(**WITHOUT_MIRROR) == ""
 
