@@ -3,8 +3,8 @@
     python -m benchmarks.augmentation
 
 The measure is the time of an epoch of the cnn with every distortion, divided by the time without.
-Each framework trains in a process of its own, on a part of the training split, with and without
-augmentation in turn. Only the ratios mean anything. Writes benchmarks/results/augmentation.json.
+Each framework trains in its own process on a part of the training split, in turn with and without
+augmentation. Only the ratios mean anything. Writes benchmarks/results/augmentation.json.
 """
 
 import argparse
@@ -30,7 +30,7 @@ N_IMAGES, N_VALIDATION, ROUNDS = 20_000, 100, 5
 
 
 def main() -> None:
-    """Measure all frameworks, or one, in this process, if the command line names it."""
+    """Measure all frameworks; with --framework, measure that one in this process."""
     parser = argparse.ArgumentParser(description="Measure what augmentation costs.")
     parser.add_argument("--framework", choices=FRAMEWORKS, help=argparse.SUPPRESS)
     framework = parser.parse_args().framework
@@ -51,7 +51,7 @@ def main() -> None:
 def measure(framework: str, rounds: int = ROUNDS) -> dict[str, list[float]]:
     """Return the seconds of an epoch with and without augmentation, round by round.
 
-    Each training has two epochs, and the second counts: in the first, frameworks still prepare.
+    Each training has two epochs. The second one counts, because frameworks warm up in the first.
     """
     keep_freed_memory()
     backend, data = load_backend(framework), load_part()

@@ -2,7 +2,7 @@
 
 Every contender has the training split as one array in memory, the same initial weights and the same
 mini-batches, in float32. It takes whole steps: gather the mini-batch, forward, backward, update.
-Each runs in a process of its own, so frameworks are imported in the functions.
+Each runs in its own process, so the functions import the frameworks.
 """
 
 import os
@@ -21,7 +21,7 @@ LEARNING_RATE = 1e-4
 
 
 class Task(NamedTuple):
-    """What to train, and on what. The recipe has neither penalty nor augmentation."""
+    """A network, its recipe and its data. The recipe has neither penalty nor augmentation."""
 
     layers: Architecture
     recipe: Recipe
@@ -30,7 +30,7 @@ class Task(NamedTuple):
     labels: np.ndarray
 
 
-# Takes mini-batches, int64 (n_steps, batch_size), and takes a step for each.
+# Takes one step for each mini-batch, int64 (n_steps, batch_size).
 Steps = Callable[[np.ndarray], None]
 
 
@@ -57,7 +57,7 @@ def prepare_scratch(task: Task, threads: int) -> Steps:
 
 
 def prepare_torch(task: Task, threads: int) -> Steps:
-    """PyTorch, with all that the pipeline does for it."""
+    """PyTorch, as the pipeline runs it."""
     import torch
 
     from digits.backends.torch.fit import build_optimizer
@@ -102,7 +102,7 @@ def prepare_torch_eager(
 
 
 def torch_steps(network: Any, optimizer: Any, x: Any, labels: np.ndarray) -> Steps:
-    """Return the loop that every program in PyTorch has."""
+    """Return the usual training loop of PyTorch."""
     import torch
     from torch.nn import functional
 
@@ -122,7 +122,7 @@ def torch_steps(network: Any, optimizer: Any, x: Any, labels: np.ndarray) -> Ste
 
 
 def prepare_keras(task: Task, threads: int) -> Steps:
-    """Keras on TensorFlow, in the compiled loop in which the pipeline runs it."""
+    """Keras on TensorFlow, in the compiled loop of the pipeline."""
     import tensorflow as tf
 
     from digits.backends.tf.fit import build_optimizer, compile_steps

@@ -1,7 +1,7 @@
 """The cost of a command: its seconds, and the memory of all its processes. Needs Linux.
 
-Linux tells how much of a shared page counts for a process: a page of a process and its workers
-counts once.
+Linux reports each process's share of a shared page, so a page of a process and its workers counts
+once.
 """
 
 import os
@@ -31,8 +31,8 @@ class Cost(NamedTuple):
 def measure_cost(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Cost:
     """Run a command and return its cost; raise InputError with the end of its output if it fails.
 
-    The peak is the larger of two: the peak of any one process, which the system records, and the
-    largest sum of the processes' shares, sampled now and then.
+    The peak memory is the larger of two values. One is the largest peak of a process, which the
+    system records. The other is the largest sum of the processes' shares, sampled as they run.
     """
     with tempfile.TemporaryFile() as printed:
         started = time.perf_counter()
@@ -45,7 +45,7 @@ def measure_cost(command: Sequence[str], folder: Path, environment: Mapping[str,
             own = root.cpu_times()
             own_seconds = max(own_seconds, own.user + own.system)
             peak = max(peak, shared_memory_bytes(root))
-            # A sample takes a lock of the process: at most a twentieth of the time.
+            # A sample locks the process, so samples take at most a twentieth of the time.
             time.sleep(max(0.02, 20 * (time.perf_counter() - sampled)))
         seconds = time.perf_counter() - started
         process.returncode = os.waitstatus_to_exitcode(ended[1])

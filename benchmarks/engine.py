@@ -2,13 +2,13 @@
 
     python -m benchmarks.engine
 
-All contenders train on the training split that the pipeline made, each in a process of its own.
-They take turns, a round each, so that a busy neighbour slows all of them alike. Only ratios within
-one run mean anything.
+All contenders train on the pipeline's training split, each in its own process. They take turns, one
+round each, so that a busy neighbour slows all of them equally. Only ratios within one run mean
+anything.
 
-Writes benchmarks/results/engine.json: the median and the range of the training images per second
-and the peak memory, for each architecture and contender; for the minimizers, the seconds to the
-same value of the objective.
+Writes benchmarks/results/engine.json. It has the median and the range of the training images per
+second, and the peak memory, for each architecture and contender. For the minimizers it has the
+seconds to the same value of the objective.
 """
 
 import argparse
@@ -37,7 +37,7 @@ from digits.training.provenance import describe_machine
 from digits.training.run import IMAGE_SHAPE, load_run
 
 RESULT = Path("benchmarks/results/engine.json")
-# The runs whose architectures are raced.
+# The runs with the architectures of the race.
 RUNS = {
     "cnn": ("scratch", "cnn"),
     "cnn_5x5": ("torch", "cnn_5x5"),
@@ -49,7 +49,7 @@ ROUNDS = 5
 MINIMIZER_ROUNDS = 3
 GEMM_SIDE, GEMM_PRODUCTS = 2048, 10
 
-Round = Callable[[], float]  # works for a while and returns its number
+Round = Callable[[], float]  # runs one round and returns its measure
 Row = dict[str, float]  # a contender's median, low and high, and its peak_memory_bytes
 
 
@@ -65,7 +65,7 @@ def main() -> None:
         serve(prepare(arguments.contender, arguments.architecture), forks)
         return
     if not has_two_cores():
-        raise InputError("this process has one core; expected two, which the contenders are set to")
+        raise InputError("this process has one core; expected two, because the contenders use two")
     result = measure()
     write_json(RESULT, result)
     report(result)
@@ -73,7 +73,7 @@ def main() -> None:
 
 def measure() -> dict[str, Any]:
     """Return the result of the whole race, as JSON has it."""
-    # The highest round, not the median: it is what the machine can do while nothing else runs.
+    # The highest round, not the median: it is the machine's speed while nothing else runs.
     gemm = race(["gemm"], None, rounds=5)["gemm"]["high"]
     training = {}
     for architecture in RUNS:
@@ -96,7 +96,7 @@ def measure() -> dict[str, Any]:
 
 def race(names: Sequence[str], architecture: str | None, rounds: int) -> dict[str, Row]:
     """Run the contenders in turn, `rounds` times; return each one's summary and peak memory."""
-    # Started one after another: no start overlaps with a round.
+    # Start them one after another, before the rounds: no start overlaps with a round.
     processes = {name: start(name, architecture) for name in names}
     numbers: dict[str, list[float]] = {name: [] for name in names}
     for number in range(rounds):
@@ -138,7 +138,7 @@ def order(process: subprocess.Popen[str], text: str) -> float:
 def serve(run_round: Round, forks: bool) -> None:
     """Answer orders from standard input: "peak" with the peak memory, any other with a round."""
     for line in sys.stdin:
-        if line.strip() == "peak":  # The last order: only ended workers are counted.
+        if line.strip() == "peak":  # The last order: only ended workers count.
             for worker in multiprocessing.active_children():
                 worker.terminate()
                 worker.join()
@@ -192,7 +192,7 @@ def measure_gemm() -> float:
 def training_flops(architecture: str) -> int:
     """Return the operations of plain training on one image.
 
-    The way back takes twice those of the way forward. The first layer's input needs no gradient.
+    The backward pass takes twice those of the forward pass, without the first layer's d_x.
     """
     by_layer = count_multiplications(load_run(*RUNS[architecture]).layers, IMAGE_SHAPE)
     return 2 * (3 * sum(by_layer) - by_layer[0])

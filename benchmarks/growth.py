@@ -2,8 +2,8 @@
 
     DIGITS_MIRROR=folder-with-mnist python -m benchmarks.growth
 
-Works in temporary clones of what is committed. For images, MNIST is repeated 1, 2, 4 and 8 times.
-Each stage's script is a process of its own, with one run of each kind, for one epoch or a few
+Works in temporary clones of the current commit. For images, MNIST is repeated 1, 2, 4 and 8 times.
+Each stage's script runs in its own process, with one run of each kind, for one epoch or a few
 iterations. For runs, `dvc repro` trains 10, 50 and 200 linear models on 1,000 images and scores
 them on all test images. Writes benchmarks/results/growth.json after each size.
 """
@@ -49,7 +49,7 @@ STAGES = {
     "evaluate scratch": TEST,
     "visualize": ("raw/test", "processed/train"),
 }
-# What is run with each number of runs, in this order.
+# The commands that run with each number of runs, in this order.
 RUN_COMMANDS = {
     "prune": [sys.executable, "-m", "digits", "prune"],
     "first repro": ["dvc", "repro"],
@@ -77,14 +77,14 @@ def main() -> None:
         type=int,
         nargs="*",
         default=TIMES,
-        help="sizes of the data, as multiples of MNIST; none: leave this half as it is",
+        help="sizes of the data, as multiples of MNIST; without a number, skip this half",
     )
     parser.add_argument(
         "--runs",
         type=int,
         nargs="*",
         default=RUNS,
-        help="numbers of runs, the others keep their rows; none: leave this half as it is",
+        help="numbers of runs; other numbers keep their rows; without a number, skip this half",
     )
     given = parser.parse_args()
     machine = {"threads": load_global("threads"), **describe_machine()}
@@ -94,7 +94,7 @@ def main() -> None:
 
 
 def with_known_rows(part: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
-    """Return a part of the result, with the known rows of the numbers of runs that it lacks."""
+    """Return a part of the result; add the known rows of other numbers of runs."""
     if "runs" not in part:
         return part
     rows = {row["n_runs"]: row for row in [*known.get("runs", []), *part["runs"]]}
@@ -192,7 +192,7 @@ def set_validation_size(clone: Path, size: int) -> None:
 
 
 def keep_one_run_of_each_kind(params: dict[str, Any]) -> None:
-    """Leave the runs that are measured, for one epoch or a few iterations."""
+    """Keep only the measured runs, for one epoch or a few iterations."""
     for framework in FRAMEWORKS:
         section = f"train_{framework}"
         for name, recipe in list(params[section].items()):
@@ -203,9 +203,9 @@ def keep_one_run_of_each_kind(params: dict[str, Any]) -> None:
 
 
 def keep_linear_runs(params: dict[str, Any], n_runs: int) -> None:
-    """Leave linear models on 1,000 images: one in torch, one in tf, the others in scratch.
+    """Keep only linear models on 1,000 images: one in torch, one in tf, the others in scratch.
 
-    Each has a learning rate of its own.
+    Each has its own learning rate.
     """
     params["architectures"] = {"linear": ["flatten", {"dense": {"units": 10}}]}
     params["preprocess"].update(train_size=1000, validation_size=100)

@@ -82,8 +82,8 @@ def plain_objective(
     """Return a sigmoid network's loss and gradient as they are usually written for SciPy.
 
     They are computed in float64, for all samples at once, on BLAS's own threads. A column of ones
-    stands for the bias. It and the one-hot labels are made at each call; if `is_prepared`, once, as
-    a careful author would. `sizes` are the numbers of hidden units and of classes.
+    stands for the bias. The ones and the one-hot labels are made at each call or, if `is_prepared`,
+    once, as a careful author would. `sizes` are the numbers of hidden units and of classes.
     """
     n_hidden, n_classes = sizes
     x, labels = samples[0].astype(np.float64), samples[1]

@@ -2,10 +2,10 @@
 
     DIGITS_MIRROR=folder-with-mnist python -m benchmarks.pipeline --keep-results
 
-The pipeline runs in a fresh clone of what is committed, with an empty cache. Writes
-benchmarks/results/pipeline.json: each stage's seconds, which include Python's start and DVC's own
-work, the largest resident set of any process, and the machine. With --keep-results, the results of
-that run replace the tracked ones here, so that the results and their times come from one run.
+The pipeline runs in a fresh clone of the current commit, with an empty cache. Writes
+benchmarks/results/pipeline.json: each stage's seconds, the largest resident set of any process, and
+the machine. The seconds include Python's start and DVC's own work. With --keep-results, the results
+of that run replace the tracked ones here, so that the results and their times come from one run.
 """
 
 import argparse

@@ -1,8 +1,8 @@
-"""What people run instead: two published MNIST recipes, rewritten from their settings.
+"""Two published MNIST recipes, rewritten from their settings.
 
-Each trains with its framework's usual means. Images are MNIST's own, uint8 (n, 28, 28), and labels
-int64 (n,). Both functions yield the seconds and the test accuracy of each epoch that was published.
-The seconds are those of training alone: the clock stops while the test set is scored.
+Each trains with the usual tools of its framework. Images are MNIST's own, uint8 (n, 28, 28), and
+labels int64 (n,). Both functions yield the seconds and the test accuracy of each epoch of the
+recipe. The seconds are those of training alone: the clock stops while the test set is scored.
 """
 
 import time
@@ -26,7 +26,7 @@ def train_pytorch_example(train: Split, test: Split, seed: int, threads: int) ->
     from torch.nn import functional
     from torch.utils.data import DataLoader, Dataset
 
-    # Before torchvision's transforms: it declares what their import needs.
+    # Import it before torchvision's transforms: it declares what their import needs.
     import digits.datasets.torchvision_datasets  # isort: skip # noqa: F401
     from torchvision import transforms
 
@@ -101,7 +101,7 @@ def train_keras_example(train: Split, test: Split, seed: int, threads: int) -> E
             self.started, self.seconds = time.perf_counter(), 0.0
 
         def on_test_begin(self, logs: Any = None) -> None:
-            # The first of an epoch is that of the validation split.
+            # The first evaluation of an epoch is that of the validation split.
             self.seconds = self.seconds or time.perf_counter() - self.started
 
     clock = Clock()

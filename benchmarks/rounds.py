@@ -1,4 +1,4 @@
-"""Several rounds of a measurement: each in a process of its own, and their summary."""
+"""Several rounds of a measurement, each in its own process, and their summary."""
 
 import json
 import subprocess
@@ -11,7 +11,7 @@ from digits.errors import InputError
 
 
 def measure_apart(module: str, *arguments: str) -> Any:
-    """Run a benchmark's module in a process of its own; return the JSON on its last line.
+    """Run a benchmark's module in its own process; return the JSON on its last line.
 
     Raises InputError if the process fails.
     """

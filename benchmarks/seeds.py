@@ -4,7 +4,7 @@
     python -m benchmarks.seeds torch/cnn --dataset fashion_mnist --set epochs=10
 
 The seed decides the split, the initial weights, the order of the samples, dropout and augmentation.
-Writes its row into benchmarks/results/seeds.json, in the place of an earlier one of the same run.
+Writes a row into benchmarks/results/seeds.json. It replaces an earlier row of the same run.
 """
 
 import argparse
@@ -52,9 +52,9 @@ def main() -> None:
         default=[],
         dest="changes",
         metavar="KEY=VALUE",
-        help="another value of the run's recipe, as YAML; a dot leads into a nested mapping",
+        help="another value of the run's recipe, as YAML; for a nested key: augmentation.shift=1",
     )
-    parser.add_argument("--seeds", type=int, default=3, help="how many: 0, 1, and so on")
+    parser.add_argument("--seeds", type=int, default=3, help="number of seeds: 0, 1, and so on")
     arguments = parser.parse_args()
     changes = parse_changes(arguments.changes)
     run = load_changed_run(arguments.run, changes)
@@ -89,7 +89,7 @@ def load_changed_run(title: str, changes: dict[str, Any]) -> Run:
     framework, _, name = title.partition("/")
     if framework not in FRAMEWORKS:
         expected = f"framework/run, with one of: {', '.join(FRAMEWORKS)}"
-        raise InputError(f"{title} is not a run; expected {expected}")
+        raise InputError(f"the run is {title!r}; expected {expected}")
     data = read_params()
     load_run(framework, name, data=data)
     changed = deepcopy(data)
@@ -101,7 +101,7 @@ def load_changed_run(title: str, changes: dict[str, Any]) -> Run:
                 values[section] = {}
             values = values[section]
         values[leaf] = value
-    # Its faults are the command line's: a message names --set in the place of the file.
+    # Its errors come from the command line, so a message names --set instead of the file.
     return load_run(framework, name, path=Path("--set"), data=changed)
 
 
@@ -145,7 +145,7 @@ def prepare(dataset: str, source: Source, seed: int) -> TrainingData:
 
 
 def write_row(what: dict[str, Any], measured: dict[str, Any]) -> None:
-    """Write a row into the result, in the place of the row with the same data, run and changes."""
+    """Write a row into the result; it replaces the row with the same data, run and changes."""
     rows = read_json(RESULT) if RESULT.exists() else []
     places = [n for n, row in enumerate(rows) if {key: row[key] for key in what} == what]
     place = places[0] if places else len(rows)

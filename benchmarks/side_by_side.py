@@ -1,11 +1,11 @@
-"""Measure what running stages side by side saves.
+"""Measure how much time running stages side by side saves.
 
     DIGITS_MIRROR=folder-with-mnist python -m benchmarks.side_by_side
     python -m benchmarks.side_by_side --small   # a trial on small digits; writes nothing
 
 The measure is the seconds of the whole pipeline with two jobs, divided by those of one stage after
-another. Each way runs in a fresh clone of what is committed, with an empty cache. Both must end in
-the same bytes. The run `best` is left out: it trains as long as all other runs together, and at the
+another. Each way runs in a fresh clone of the current commit, with an empty cache. Both must end in
+the same bytes. The run `best` is left out. It trains as long as all other runs together, so at the
 end no stage is left to run beside it. Writes benchmarks/results/side_by_side.json.
 """
 
@@ -37,7 +37,7 @@ WAYS = {"one after another": [*RUN, "1"], "side by side": [*RUN, str(JOBS)]}
 
 def main() -> None:
     """Run the pipeline in each way, round by round, and write the ratio."""
-    parser = argparse.ArgumentParser(description="Measure what running stages side by side saves.")
+    parser = argparse.ArgumentParser(description="Measure the gain of stages side by side.")
     parser.add_argument(
         "--small", action="store_true", help="one round on 1,797 small digits, and write nothing"
     )
@@ -67,7 +67,7 @@ def time_ways(rounds: int, small: bool) -> dict[str, list[float]]:
                 seconds[name].append(time_pipeline(command, small, Path(folder) / name))
                 print(f"{name} {seconds[name][-1]:.1f} s", flush=True)
             if differing := differing_outputs(*(read_lock(Path(folder) / name) for name in WAYS)):
-                raise InputError(f"other bytes side by side in {', '.join(differing)}")
+                raise InputError(f"the two ways wrote different bytes into {', '.join(differing)}")
     return seconds
 
 
@@ -83,7 +83,7 @@ def time_pipeline(command: Sequence[str], small: bool, kept: Path) -> float:
         seconds = time.perf_counter() - started
         if not small and read_json(clone / "data/raw/dataset.json")["dataset"] != "mnist":
             raise InputError(
-                "mnist could not be downloaded; "
+                "could not download mnist; "
                 "set DIGITS_MIRROR to a folder or a URL that has its files"
             )
         kept.mkdir(exist_ok=True)
@@ -92,9 +92,9 @@ def time_pipeline(command: Sequence[str], small: bool, kept: Path) -> float:
 
 
 def shorten(path: Path, small: bool) -> None:
-    """Take the run `best` out of params.yaml.
+    """Remove the run `best` from params.yaml.
 
-    If `small`, also take the small digits, and one epoch for each run.
+    If `small`, also set the small digits and one epoch for each run.
     """
     yaml = YAML()
     params = yaml.load(path)

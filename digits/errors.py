@@ -1,4 +1,4 @@
-"""The errors that a user can mend, and how a program ends on them: one line, exit status 1."""
+"""Errors that a user can fix: they end a program with one line and exit status 1."""
 
 import sys
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 class InputError(Exception):
     """Bad parameters, data or files.
 
-    Its text is one line: where, what was found, what was expected, what to do.
+    The text is one line: where, what was found, what was expected, what to do.
     """
 
 

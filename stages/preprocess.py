@@ -1,8 +1,8 @@
 """Preprocess: normalise the images, find the pixels to keep, and split.
 
 Reads params.yaml and data/raw/. Writes data/processed/train/, validation/ and test/, normalised
-float32 images with their labels, and preprocessing.json, what was decided. Every decision comes
-from the training split alone.
+float32 images with their labels, and preprocessing.json, the normalisation and the kept pixels.
+Both are computed from the training split alone.
 """
 
 from pathlib import Path

@@ -1,8 +1,8 @@
-"""Visualize: draw and tabulate what was measured.
+"""Visualize: draw and tabulate the results.
 
 Reads params.yaml, metrics/, data/evaluation/, models/, data/processed/preprocessing.json, the
 training split and the raw test images. Writes plots/: figures/, long tables for `dvc plots show`,
-timing/ for whatever holds wall-clock times, and report.html, which holds all of it.
+timing/ with all that holds wall-clock times, and report.html with all figures and results.
 """
 
 from pathlib import Path

@@ -50,7 +50,7 @@ def format_values(value: Any) -> str:
 
 
 def format_synthetic(worth: dict[str, Any]) -> str:
-    """Return how accurate a network is on MNIST that was trained on the synthetic digits."""
+    """Return the accuracy on MNIST of a network that was trained on synthetic digits."""
     accuracies = [100 * run["accuracy_on_mnist"] for run in worth["runs"]]
     return (
         f"Trained on the synthetic digits alone, {worth['run']} scores {mean(accuracies):.2f} % on "

@@ -16,7 +16,7 @@ from tools.speed_tables import (
 )
 
 RESULTS = Path("benchmarks/results")
-# What turns benchmarks/results/<name>.json into Markdown.
+# The functions that turn benchmarks/results/<name>.json into Markdown.
 FORMATS: dict[str, Callable[[Any], str]] = {
     "augmentation": format_augmentation,
     "engine": format_engine,

@@ -1,4 +1,4 @@
-"""Small pieces of Markdown: what all tables share, and the generated parts of a page."""
+"""Markdown that all tables share, and the generated parts of a page."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence

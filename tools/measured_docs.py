@@ -2,8 +2,8 @@
 
 python -m tools.measured_docs
 
-The parts are what was measured, DVC's graph and the list of the code. All of it comes from tracked
-files: no number there is typed by hand.
+The parts are the measured results, DVC's graph and the list of the code. All of them come from
+tracked files, so no number is typed by hand.
 """
 
 import subprocess

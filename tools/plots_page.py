@@ -26,7 +26,7 @@ def main() -> None:
 
 
 def make_bundle() -> str:
-    """Return a script that needs no other and sets window.vegaEmbed."""
+    """Return a script that sets window.vegaEmbed and needs no other script."""
     code = "window.vegaEmbed = vegaEmbed;"
     bundle: str = vl_convert.javascript_bundle(code, vl_version=VEGA_LITE)
     return bundle
@@ -44,7 +44,7 @@ def render(source: str, script: str) -> str:
     for placeholder in DVC_PLACEHOLDERS:
         if placeholder in script:
             raise InputError(
-                f"the bundle has {placeholder} in it, which DVC would replace; "
+                f"the bundle contains {placeholder}, which DVC would replace; "
                 "try another version of vl-convert-python"
             )
     escaped = script.replace("</script", r"<\/script").replace("<!--", r"<\!--")

@@ -27,7 +27,7 @@ def read_results(path: Path) -> pd.DataFrame:
     datasets = set(table["dataset"])
     if datasets != {"mnist"}:
         raise InputError(
-            f"{path}: is of {', '.join(sorted(datasets))}; the docs show results on mnist only"
+            f"{path}: has results on {', '.join(sorted(datasets))}; expected mnist only"
         )
     return table
 

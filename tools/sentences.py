@@ -2,7 +2,7 @@
 
 python -m tools.sentences
 
-Prints the median and the 95th percentile for README.md, docs/ and the docstrings of digits/, and
+Prints the median and the 95th percentile for README.md, docs/ and the docstrings of digits/. Then
 lists the sentences of README.md and docs/ above 30 words. Code blocks, tables, headings and
 generated parts do not count. Inline code is one word.
 """
@@ -91,27 +91,27 @@ def read_docstring_sentences(folder: Path) -> Iterator[Sentence]:
 def split_markdown(text: str) -> Iterator[tuple[int, str]]:
     """Yield (line, sentence) for each sentence in the paragraphs and lists of a Markdown text."""
     n_tables = 0
-    before = ""
+    previous = ""
     for token in MARKDOWN.parse(text):
         n_tables += {"table_open": 1, "table_close": -1}.get(token.type, 0)
-        if token.type == "inline" and not n_tables and before != "heading_open":
+        if token.type == "inline" and not n_tables and previous != "heading_open":
             line = token.map[0] + 1 if token.map else 0
             for sentence in split_sentences(plain_text(token.children or [])):
                 yield line, sentence
-        before = token.type
+        previous = token.type
 
 
 def plain_text(tokens: list[Token]) -> str:
-    """Return what a reader sees of a paragraph; inline code is one word, with _ for its spaces."""
-    pieces = []
+    """Return the text of a paragraph; inline code is one word, with _ for its spaces."""
+    texts = []
     for token in tokens:
         if token.type == "text":
-            pieces.append(token.content)
+            texts.append(token.content)
         elif token.type == "code_inline":
-            pieces.append(token.content.replace(" ", "_"))
+            texts.append(token.content.replace(" ", "_"))
         elif token.type in ("softbreak", "hardbreak"):
-            pieces.append(" ")
-    return "".join(pieces)
+            texts.append(" ")
+    return "".join(texts)
 
 
 def split_sentences(paragraph: str) -> list[str]:

@@ -1,3 +1,1 @@
-"""The frameworks: mirrored packages, one per framework, each with network.py, fit.py and
-distributed.py.
-"""
+"""The frameworks: one package each, with the same files network.py, fit.py and distributed.py."""

@@ -1,1 +1,1 @@
-"""What all packages stand on: files, and the reader of params.yaml."""
+"""Shared by all packages: reading and writing files, and reading params.yaml."""

@@ -1,7 +1,7 @@
-"""Files: written whole or not at all, and read with a one-line error.
+"""Read and write files: a file is written whole or not at all; a read error has one line.
 
-A split is a folder with images.npy, (n, 28, 28), and labels.npy, uint8 (n,). Every format here
-gives the same bytes for the same values.
+A split is a folder with images.npy, (n, 28, 28), and labels.npy, uint8 (n,). In every format here,
+the same values give the same bytes.
 """
 
 import json
@@ -62,7 +62,8 @@ def write_array_in_parts(
 ) -> None:
     """Write the parts, one after another, as one array of that shape and type.
 
-    The file has the bytes that `write_array` would write, but the whole is never in memory.
+    `write_array` would write the same bytes, but needs the whole array in memory. Raises ValueError
+    if the parts do not have shape[0] rows in all.
     """
     with rewritten(path) as partial, partial.open("wb") as file:
         header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": shape}
@@ -85,7 +86,7 @@ def read_array(path: Path, *, mapped: bool = False) -> np.ndarray:
         return np.asarray(np.load(path, mmap_mode="c" if mapped else None, allow_pickle=False))
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error}; run `dvc repro`") from None
-    except Exception as error:  # np.load passes on every error that its header parser meets
+    except Exception as error:  # np.load raises anything on a damaged header
         raise InputError(f"{path}: is not a .npy file: {type(error).__name__}: {error}") from None
 
 
@@ -98,7 +99,7 @@ def write_split(folder: Path, images: np.ndarray, labels: np.ndarray) -> None:
 def read_split(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     """Return images, uint8 or float32 (n, 28, 28), and labels, int64 (n,), from 0 to 9.
 
-    The images are mapped. Raises InputError if a file holds anything else.
+    The images are a mapped array. Raises InputError if a file holds anything else.
     """
     images = read_array(folder / "images.npy", mapped=True)
     labels = read_array(folder / "labels.npy")

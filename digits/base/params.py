@@ -1,7 +1,8 @@
-"""params.yaml: read one section, strictly. Each package with a stage has the schema of its section.
+"""Read sections of params.yaml, strictly. A package with a stage defines its section's schema.
 
-A `Section` knows its keys and their types; unknown keys, missing keys and other types are errors of
-one line. The file is read as YAML 1.2, as DVC reads it: `1e-4` is a number (a string in YAML 1.1).
+A `Section` defines its keys and their types. Unknown keys, missing keys and wrong types are errors
+of one line. Like DVC, this module reads the file as YAML 1.2: `1e-4` is a number (a string in YAML
+1.1).
 """
 
 from pathlib import Path
@@ -34,7 +35,7 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 RunName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
 RUN_NAMES = TypeAdapter(dict[RunName, Any])
 
-# The settings outside all sections, with their types.
+# The settings outside the sections, with their types.
 GLOBAL_TYPES: dict[str, Any] = {
     "seed": NonNegativeInt,
     "threads": PositiveInt,
@@ -46,14 +47,14 @@ T = TypeVar("T")
 
 
 class Section(BaseModel):
-    """A mapping of params.yaml: known keys only, strict types, never changed once read."""
+    """A mapping of params.yaml: known keys only, strict types, immutable."""
 
     model_config = ConfigDict(frozen=True, strict=True)
 
     @model_validator(mode="before")
     @classmethod
     def check_keys(cls, values: Any) -> Any:
-        """Raise for an unknown key, and name the known ones."""
+        """Raise an error for an unknown key, and name the known ones."""
         known = cls.model_fields
         unknown = [key for key in values if key not in known] if isinstance(values, dict) else []
         if unknown:
@@ -66,7 +67,7 @@ class Section(BaseModel):
 
 
 def read_params(path: Path = PARAMS) -> dict[str, Any]:
-    """Return the mapping in params.yaml, unchecked; raise InputError if there is none."""
+    """Return the mapping in params.yaml, unchecked; raise InputError if it cannot be read."""
     try:
         data = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
@@ -79,9 +80,10 @@ def read_params(path: Path = PARAMS) -> dict[str, Any]:
 
 
 def load_section(type_: Any, *keys: str, path: Path = PARAMS, data: Any = None) -> Any:
-    """Return the value under `keys` ("train_torch", "cnn") as `type_`; raise InputError.
+    """Return the value under `keys`, such as ("train_torch", "cnn"), as `type_`.
 
-    `data` is what `read_params` returned, if the file was read already.
+    `data` is the result of `read_params`, if the file was read before. Raises InputError if a key
+    is missing or the value does not have that type.
     """
     whole = read_params(path) if data is None else data
     value = whole

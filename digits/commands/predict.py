@@ -1,8 +1,8 @@
 """Classify pictures of digits with a trained model.
 
-A picture is an image file of one digit: a photograph, a scan or a drawing. It is brought to MNIST's
-form (digits/pictures) and then treated as an image of the test set. The engine written from scratch
-runs the models of all frameworks. --backend names another framework, which is then imported.
+A picture is an image file of one digit: a photograph, a scan or a drawing. digits/pictures converts
+it to MNIST's form. The model then classifies it like an image of the test set. The engine written
+from scratch runs the models of all frameworks. --backend runs them in another framework.
 """
 
 import argparse
@@ -26,10 +26,10 @@ from digits.training.backend import load_predict
 
 EXAMPLE = "digits predict photo.png --model models/torch/cnn"
 
-SHOWN_SCALE = 10  # pixels of --show for one of the network's
+SHOWN_SCALE = 10  # pixels of --show per pixel of the network's input
 N_RUNNERS_UP = 2
 
-# By picture: an image in MNIST's form, its classes' probabilities, or what is wrong with it.
+# By picture: the image in MNIST's form, the probabilities of the classes, and the fault.
 Images = dict[Path, np.ndarray]
 Probabilities = Mapping[Path, np.ndarray]
 Faults = dict[Path, str]
@@ -48,13 +48,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--model",
         required=True,
         type=Path,
-        help="a run's folder, as in models/torch/cnn, or the model's file",
+        help="a run's folder, such as models/torch/cnn, or a model file",
     )
     parser.add_argument(
         "--backend",
         choices=FRAMEWORKS,
         default="scratch",
-        help="what runs the network, whatever trained it (scratch)",
+        help="the framework that runs the network; any can run every model (scratch)",
     )
     parser.add_argument(
         "--json", action="store_true", help="print the probabilities of all classes as JSON"
@@ -63,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--show",
         type=Path,
         metavar="PNG",
-        help="write what the network sees, the images side by side",
+        help="write the network's input images to this file, side by side",
     )
 
 
@@ -101,7 +101,10 @@ def read_images(paths: Iterable[Path]) -> tuple[Images, Faults]:
 
 
 def read_image(path: Path) -> np.ndarray:
-    """Return the digit of a picture in MNIST's form, uint8 (28, 28); raise InputError."""
+    """Return the digit of a picture in MNIST's form, uint8 (28, 28).
+
+    Raises InputError if the file is not an image, or if it does not hold exactly one digit.
+    """
     picture = read_picture(path)
     try:
         return to_mnist_form(picture)
@@ -112,7 +115,7 @@ def read_image(path: Path) -> np.ndarray:
 def print_json(
     paths: Iterable[Path], names: list[str], probabilities: Probabilities, faults: Faults
 ) -> None:
-    """Print a list with one mapping a picture."""
+    """Print a JSON list with one mapping per picture."""
     answers: list[dict[str, Any]] = []
     for path in paths:
         if path in faults:
@@ -130,7 +133,7 @@ def format_answer(names: list[str], probabilities: np.ndarray) -> str:
 
 
 def describe_answer(names: list[str], probabilities: np.ndarray) -> dict[str, Any]:
-    """Return the likeliest class, its probability and those of all classes."""
+    """Return the likeliest class, its probability and the probabilities of all classes."""
     rounded = [round(float(probability), 6) for probability in probabilities]
     likeliest = int(probabilities.argmax())
     return {

@@ -10,7 +10,7 @@ from pathlib import Path
 
 EXAMPLE = "digits prune"
 
-# What a run leaves, under its name, in the folders of its framework.
+# Where a framework keeps the files of its runs. Each file or folder is named after its run.
 PATTERNS = (
     "models/{}/*",
     "timings/{}/*.json",
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Remove the files and the entries in dvc.lock, and print each; return the exit status."""
+    """Print and remove the leftover files and the entries in dvc.lock; return the exit status."""
     from digits.base.params import FRAMEWORKS, load_run_names
     from digits.pipeline.checkout import check_checkout
     from digits.pipeline.lock import LOCK, read_lock, remove_entries
@@ -56,7 +56,7 @@ def leftover_files(root: Path, runs: Runs) -> list[Path]:
 
 
 def is_visible(path: Path) -> bool:
-    """Return whether a file is no .gitignore of DVC's, and not one that is being written."""
+    """Return whether the name has no leading dot, as DVC's .gitignore and partial files have."""
     return not path.name.startswith(".")
 
 

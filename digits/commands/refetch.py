@@ -1,7 +1,7 @@
-"""Replace synthetic digits by the real ones.
+"""Replace synthetic digits by MNIST.
 
-If MNIST could not be downloaded, the pipeline drew synthetic digits instead. To DVC that download
-is done, so it would never try again.
+If MNIST could not be downloaded, the pipeline drew synthetic digits instead. DVC considers that
+download done and never repeats it. This command downloads MNIST again.
 """
 
 import argparse
@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Replace the digits if there is anything to replace; return the exit status."""
+    """Replace the synthetic digits, if there are any; return the exit status."""
     from digits.pipeline.checkout import check_checkout
 
     check_checkout()
@@ -29,9 +29,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def replace_synthetic_digits() -> None:
-    """Download MNIST if synthetic digits replaced it; keep these if it cannot be downloaded.
+    """Replace synthetic digits by MNIST; keep them if MNIST cannot be downloaded.
 
-    Raises InputError if the stage that stores it fails.
+    Does nothing if params.yaml asks for another data set. Raises InputError if the stage `download`
+    fails.
     """
     from digits.base.files import read_json
     from digits.datasets.params import load_download
@@ -41,7 +42,10 @@ def replace_synthetic_digits() -> None:
         return
     if read_json(DATASET)["dataset"] != "synthetic":
         return
-    print("synthetic digits replace mnist: trying to download mnist again", file=sys.stderr)
+    print(
+        f"{DATASET.parent} has synthetic digits instead of mnist: downloading mnist again",
+        file=sys.stderr,
+    )
     from digits.datasets.fetch import fetch, own_mirror
     from digits.pipeline.checkout import hash_code, run_dvc
 
@@ -49,8 +53,8 @@ def replace_synthetic_digits() -> None:
         with tempfile.TemporaryDirectory() as folder:
             fetch(wanted.dataset, own_mirror(wanted), Path(folder))
     except InputError as error:
-        print(f"the synthetic digits stay: {error}", file=sys.stderr)
+        print(f"keeping the synthetic digits: {error}", file=sys.stderr)
         return
     hash_code()
     if run_dvc("repro", "--force", "--single-item", "download"):
-        raise InputError("dvc repro failed to download mnist again; see above")
+        raise InputError("dvc repro could not store mnist; see the messages above")

@@ -1,14 +1,14 @@
 """Search for a run's recipe with Optuna.
 
-A trial trains the run with other values and measures its accuracy on the validation split. The test
-set is not read.
+Each trial trains the run with other values and measures the accuracy on the validation split. The
+search never reads the test set.
 
     digits tune torch/cnn --try learning_rate=0.001..0.02:log --try batch_size=64,128,256
 
-The study is kept in tuning/<framework>/<run>/study.log, or where --storage says. The same command
-resumes a study that was stopped. Several processes may work on one study at a time, also on several
-machines that share the storage. The first trial has the run's own values, as far as the space has
-them. A training whose accuracy after an epoch is below the median of earlier ones is stopped.
+The study is stored in tuning/<framework>/<run>/study.log, or in --storage. The same command resumes
+a stopped study. Several processes may work on one study, also on several machines that share the
+storage. The first trial uses the run's own values, if the search space includes them. A trial is
+pruned if its accuracy after an epoch is below the median of earlier trials.
 """
 
 import argparse
@@ -27,32 +27,32 @@ EXAMPLE = "digits tune torch/cnn --try learning_rate=0.001..0.02:log --try batch
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("run", help="a run of params.yaml, as in torch/cnn")
+    parser.add_argument("run", help="a run of params.yaml, such as torch/cnn")
     parser.add_argument(
         "--try",
         action="append",
         default=[],
         dest="tried",
         metavar="KEY=VALUES",
-        help="a key of the run's recipe and what to try: LOW..HIGH, LOW..HIGH:log, or values with "
-        "commas between them; may be repeated (what the study was started with; for a new one, "
-        "learning rates and batch sizes around the run's)",
+        help="a key of the run's recipe and the values to try: LOW..HIGH, LOW..HIGH:log or values "
+        "separated by commas; may be repeated (the search space of the existing study; for a new "
+        "study, learning rates and batch sizes around the run's own)",
     )
     parser.add_argument(
         "--trials",
         type=int,
         default=20,
-        help="how many trials the study has in the end, the pruned ones too (20)",
+        help="the total number of trials in the study, including pruned ones (20)",
     )
-    parser.add_argument("--study", help="the study's name, and its folder in tuning/ (the run)")
+    parser.add_argument("--study", help="the study's name and its folder in tuning/ (the run)")
     parser.add_argument(
         "--storage",
-        help="a database's URL, as in sqlite:///studies.db, or a file (tuning/STUDY/study.log)",
+        help="a database URL, such as sqlite:///studies.db, or a file (tuning/STUDY/study.log)",
     )
     parser.add_argument(
         "--write",
         action="store_true",
-        help="write the best trial's values into params.yaml in the end",
+        help="at the end, write the best trial's values into params.yaml",
     )
 
 
@@ -84,12 +84,12 @@ def search(arguments: argparse.Namespace) -> None:
 
 
 def print_waiting() -> None:
-    """Say why nothing happens."""
-    print("waiting for the last trials, which run in other processes", file=sys.stderr)
+    """Print what this process waits for."""
+    print("waiting for the last trials: other processes run them", file=sys.stderr)
 
 
 def conclude(session: "Session", write: bool) -> None:
-    """Write the plots and print the best trial; if asked to, write its values to params.yaml."""
+    """Write the plots and print the best trial; with `write`, put its values into params.yaml."""
     from digits.tuning.best import find_best, write_best
     from digits.tuning.plots import write_plots
     from digits.tuning.session import locked
@@ -104,25 +104,25 @@ def conclude(session: "Session", write: bool) -> None:
         if write:
             write_best(best, search)
             where = f"train_{search.run.framework}.{search.run.name}"
-            print(f"{PARAMS}: {where} has these values now; `dvc repro` trains it")
+            print(f"{PARAMS}: {where} now has these values; `dvc repro` trains it")
 
 
 def parse_run(text: str) -> tuple[str, str]:
-    """Return the framework and the name of "torch/cnn"."""
+    """Return "torch" and "cnn" for "torch/cnn"; raise InputError for an unknown framework."""
     framework, _, name = text.partition("/")
     if framework not in FRAMEWORKS:
         raise InputError(
-            f"the run is {text!r}; expected a framework, one of {', '.join(FRAMEWORKS)}, "
-            "and its run, as in torch/cnn"
+            f"the run is {text!r}; expected FRAMEWORK/RUN with FRAMEWORK one of: "
+            f"{', '.join(FRAMEWORKS)}"
         )
     return framework, name
 
 
 def check_arguments(n_trials: int, study: str | None) -> None:
-    """Raise InputError unless there is a trial, and the study's name can be a folder's."""
+    """Raise InputError unless there is at least one trial and `study` can name a folder."""
     if n_trials < 1:
         raise InputError(f"--trials is {n_trials}; expected 1 or more")
     if study is not None and not re.fullmatch(r"[\w-]+(/[\w-]+)*", study, re.ASCII):
         raise InputError(
-            f"--study is {study!r}; expected letters, digits, _ and -, and / between them"
+            f"--study is {study!r}; expected letters, digits, _ and -, with single / in between"
         )

@@ -1,13 +1,15 @@
 """Run the pipeline again from nothing and compare every byte.
 
-Runs what is committed in a temporary clone and compares it with what is committed; with a folder,
-compares the last results here with those of another checkout of the same commit, such as one from
-another machine.
+Without a folder, the command runs the committed pipeline in a temporary clone. It compares the
+results with the committed ones. With a folder, it compares the last results here with those in
+another checkout of the same commit, for example from another machine.
 
-On the same machine every output must have the same bytes, except the few with wall-clock times.
-Another kind of processor adds numbers in another order, and training amplifies a different last
-bit: there, the results must agree within a tolerance. Exit status 0: the same bytes; 3: the same
-results within the tolerance; 4: other results; 1: they cannot be compared.
+On the same machine, every output must have the same bytes, except the few with wall-clock times.
+Another kind of processor adds numbers in another order, and training amplifies the rounding. The
+results must then agree within a tolerance.
+
+Exit status 0: the same bytes; 3: results within the tolerance; 4: results outside it; 1: the
+results cannot be compared.
 """
 
 import argparse
@@ -19,8 +21,8 @@ from pathlib import Path
 from digits.errors import InputError
 
 EXAMPLE = "digits verify ../other-checkout"
-# How far a run's results may be off on another kind of processor: about three times what another
-# seed changes.
+# The largest allowed differences on another kind of processor: about three times the differences
+# between two seeds.
 TOLERANCES = {"accuracy": 0.003, "log_loss": 0.015}
 
 
@@ -30,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "folder",
         nargs="?",
         type=Path,
-        help="compare with this checkout, in which the pipeline has run, and run nothing",
+        help="compare with the results in this checkout, without running the pipeline",
     )
 
 
@@ -45,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def run_again() -> int:
-    """Run the pipeline in a fresh clone and return how the results compare with the commit's."""
+    """Run the pipeline in a fresh clone, compare with the committed results, return the status."""
     from digits.pipeline.checkout import run_dvc
     from digits.pipeline.clone import fresh_clone
 
@@ -55,7 +57,7 @@ def run_again() -> int:
         shutil.copytree(clone / "metrics", committed / "metrics")
         repro = ("repro", "--force", "--no-run-cache")
         if run_dvc(*repro, folder=clone, environment=environment):
-            raise InputError("dvc repro failed in the clone")
+            raise InputError("dvc repro failed in the clone; see the messages above")
         return compare(committed, clone)
 
 
@@ -68,21 +70,21 @@ def compare(ours: Path, theirs: Path) -> int:
     if not differing:
         print(f"the same bytes in every output except those with times ({', '.join(TIMING)})")
         return 0
-    print(f"other bytes in {', '.join(differing)}")
+    print(f"different bytes in {', '.join(differing)}")
     shifts = metric_shifts(ours, theirs, lock)
     for title, metric, shift in shifts:
         print(f"{title}: {metric} differs by {shift:+.5f}; the tolerance is {TOLERANCES[metric]}")
     if all(abs(shift) <= TOLERANCES[metric] for _, metric, shift in shifts):
-        print("the same results within the tolerance for another kind of processor")
+        print("the results agree within the tolerance for another kind of processor")
         return 3
-    print("other results")
+    print("the results differ by more than the tolerance")
     return 4
 
 
 def metric_shifts(ours: Path, theirs: Path, stages: Iterable[str]) -> list[tuple[str, str, float]]:
     """Return (run, metric, their value minus ours) for each metric with a tolerance that differs.
 
-    The runs, as in "torch/cnn", are those of the train stages in `stages`.
+    A run, such as "torch/cnn", is compared if its train stage is in `stages`.
     """
     from digits.base.files import read_json
 

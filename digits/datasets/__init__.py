@@ -1,1 +1,1 @@
-"""Download: where images come from, one module per source form."""
+"""Download: the sources of images, one module per kind of source."""

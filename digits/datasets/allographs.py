@@ -1,11 +1,11 @@
-"""The allographs: the ways in which people write each digit, as paths of a pen.
+"""The allographs: the different ways to write each digit, as paths of a pen.
 
-Shapes and shares are estimates of how people write: nothing was fitted to MNIST or to any other
-data set. Missing and rare allographs were found in the errors that a network trained on these
-digits made on MNIST's training set.
+Shapes and shares are estimates of how people write. Nothing was fitted to MNIST or to any other
+data set. A network trained on these digits made errors on MNIST's training set. These errors showed
+which allographs were missing or too rare.
 
-A path is "x,y x,y ...", in tenths of a digit's height: x to the right, y down from the top at 0 to
-the base line at 10. At a bar the pen is lifted. A point given twice is a corner.
+A path is "x,y x,y ...", in tenths of a digit's height. x goes to the right. y goes down, from 0 at
+the top to 10 at the baseline. A bar lifts the pen. A repeated point is a corner.
 """
 
 from typing import NamedTuple
@@ -21,7 +21,7 @@ class Allograph(NamedTuple):
 
     @property
     def strokes(self) -> list[np.ndarray]:
-        """The control points of each stroke, float64 (n_points, 2), in a digit's heights."""
+        """The control points of each stroke, float64 (n_points, 2), in units of digit height."""
         return [
             np.array([point.split(",") for point in stroke.split()], float) / 10
             for stroke in self.path.split("|")
@@ -211,5 +211,5 @@ ALLOGRAPHS: dict[int, dict[str, Allograph]] = {
 
 
 def is_repeated(points: np.ndarray) -> np.ndarray:
-    """Return for each of the points (n_points, 2) whether it repeats the last; bool (n_points,)."""
+    """Return whether each of the points (n_points, 2) repeats the one before; bool (n_points,)."""
     return np.append(False, (np.diff(points, axis=0) == 0).all(axis=1))

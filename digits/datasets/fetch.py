@@ -9,10 +9,11 @@ from digits.datasets.source import Source
 
 
 def fetch(dataset: str, mirror: str | None, folder: Path) -> Source:
-    """Return the data set, from `mirror` if it has it and otherwise from the published addresses.
+    """Return the data set from `mirror`, or else from the published addresses.
 
-    Downloads are stored in `folder`. Raises InputError; its subclass Unreachable if no mirror has
-    the data set. A source's libraries are imported only if the source is used.
+    If the mirror has a MATLAB file, no other address is tried. Downloads are stored in `folder`.
+    Raises InputError: its subclass Unreachable if no address has the data set. Only the source in
+    use imports its libraries.
     """
     if dataset == "uci_digits":
         from digits.datasets.uci_digits import read_uci_digits
@@ -30,5 +31,5 @@ def fetch(dataset: str, mirror: str | None, folder: Path) -> Source:
 
 
 def own_mirror(options: Download) -> str | None:
-    """Return the mirror to try first: the environment's DIGITS_MIRROR, or that of params.yaml."""
+    """Return the mirror to try first: DIGITS_MIRROR of the environment, else params.yaml's."""
     return os.environ.get("DIGITS_MIRROR") or options.mirror

@@ -1,7 +1,7 @@
 """MNIST as one MATLAB file, mnist_all.mat.
 
-It has the arrays train0 to train9 and test0 to test9, uint8 (n, 784): an image a row, the digit in
-the name.
+Its arrays are train0 to train9 and test0 to test9, uint8 (n, 784), with one image per row. The
+number in the name is the digit.
 """
 
 import socket
@@ -19,9 +19,10 @@ MAT_NAME = "mnist_all.mat"
 
 
 def find_mat(mirror: str, folder: Path) -> Path | None:
-    """Return the mnist_all.mat that `mirror` is or has; None if the mirror has other files.
+    """Return the path of the mirror's MATLAB file; None if the mirror has other files.
 
-    The file of a URL is downloaded to `folder`.
+    `mirror` is a .mat file, its URL, or a folder with mnist_all.mat. A URL's file is downloaded to
+    `folder`. Raises InputError if the download fails.
     """
     if "://" in mirror:
         return download_mat(mirror, folder) if mirror.endswith(".mat") else None
@@ -33,26 +34,26 @@ def find_mat(mirror: str, folder: Path) -> Path | None:
 
 
 def download_mat(url: str, folder: Path) -> Path:
-    """Download the file to `folder` and return its path; raise InputError."""
+    """Download the file to `folder` and return its path; raise InputError if that fails."""
     from digits.datasets.torchvision_datasets import download_url  # imports PyTorch: seconds
 
     socket.setdefaulttimeout(TIMEOUT_SECONDS)
     try:
         download_url(url, folder, MAT_NAME)
     except (OSError, HTTPException, RuntimeError) as error:
-        raise InputError(f"{url}: could not be downloaded: {error}") from None
+        raise InputError(f"could not download {url}: {error}") from None
     return folder / MAT_NAME
 
 
 def read_mat(path: Path) -> Source:
-    """Return MNIST from its MATLAB file, digit after digit; raise InputError for any other file."""
+    """Return MNIST from its MATLAB file, sorted by digit; raise InputError for any other file."""
     if not path.is_file():
-        raise InputError(f"{path}: no such file")
+        raise InputError(f"{path}: no such file; expected MNIST as a MATLAB file")
     try:
         arrays = loadmat(path)
-    except Exception as error:  # loadmat lets out whatever its parser meets in a damaged file
+    except Exception as error:  # loadmat raises anything on a damaged file
         fault = f"{type(error).__name__}: {error}"
-        raise InputError(f"{path}: is no readable MATLAB file: {fault}") from None
+        raise InputError(f"{path}: is not a readable MATLAB file: {fault}") from None
     check_arrays(path, arrays)
     return Source(DIGIT_NAMES, {split: join_digits(arrays, split) for split in MNIST_COUNTS})
 
@@ -70,7 +71,7 @@ def check_arrays(path: Path, arrays: dict[str, Any]) -> None:
 
 
 def join_digits(arrays: dict[str, Any], split: str) -> Samples:
-    """Return the images and labels of one split, all zeros first, all nines last."""
+    """Return the images and labels of one split, sorted by digit."""
     images = np.concatenate([arrays[f"{split}{digit}"] for digit in range(10)])
     labels = np.repeat(np.arange(10, dtype=np.uint8), MNIST_COUNTS[split])
     return images.reshape(-1, 28, 28), labels

@@ -21,7 +21,7 @@ class Download(Section):
     @field_validator("dataset", "when_unreachable", mode="before")
     @classmethod
     def accept_former_name(cls, value: Any, info: ValidationInfo) -> Any:
-        """Return the present name of a value; a warning tells it to who uses the former one."""
+        """Return 'synthetic' for its former name 'stand_in', and print a warning."""
         if value != "stand_in":
             return value
         name = f"download.{info.field_name}"

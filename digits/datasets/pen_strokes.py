@@ -1,11 +1,12 @@
-"""From control points to images of digits: curves, the pen's line along them, MNIST's form.
+"""Render digits: from control points to curves, to a pen's line, to images in MNIST's form.
 
-MNIST's form is that of http://yann.lecun.com/exdb/mnist/: scaled to a box of 20 x 20 pixels, aspect
-kept, with grey edges, and placed in a field of 28 x 28 by its centre of mass.
+MNIST's form is described at http://yann.lecun.com/exdb/mnist/. A digit with grey edges is scaled to
+a box of 20 x 20 pixels, with its aspect kept. The box is placed in a field of 28 x 28 pixels, with
+the centre of mass of the ink in the middle.
 
-n counts images, m the points along a curve. Curves are (n, m, 2), x and y, in a digit's heights and
-then in pixels. They are float64: sin and exp differ in the last bits from processor to processor,
-and in float32 a few grey values would too.
+n is the number of images, m the number of points along a curve. Curves are float64 (n, m, 2), x and
+y, first in units of digit height and later in pixels. Float64 makes the images equal on all
+processors: sin and exp differ in their last bits, which in float32 changes a few grey values.
 """
 
 import numpy as np
@@ -13,9 +14,9 @@ import numpy as np
 from digits.datasets.allographs import Allograph, is_repeated
 
 FIELD, BOX = 28, 20
-# The elastic distortion: sine waves; cycles in a height; heights.
+# Elastic distortion: the number of sine waves, cycles per height, and the amplitude in heights.
 N_WAVES, WAVE_FREQUENCY, WAVE_AMPLITUDE = 3, 0.7, 0.03
-SPACING = 0.04  # of the points along a curve, in heights: 0.8 pixels, less than the line's width
+SPACING = 0.04  # between points of a curve, in heights: 0.8 pixels, less than the line's width
 
 
 def render_digits(
@@ -51,9 +52,9 @@ def spline(points: np.ndarray, steps: np.ndarray) -> np.ndarray:
     """Return Catmull-Rom curves (n, m, 2) through `points` (n, k, 2), with `steps` (k - 1,) from
     each point to the next.
 
-    Between p1 and p2, with p0 before and p3 behind, t from 0 to 1:
+    Between p1 and p2, with p0 before p1, p3 after p2, and t from 0 to 1:
     p = (2 p1 + (p2 - p0) t + (2 p0 - 5 p1 + 4 p2 - p3) t^2 + (3 p1 - p0 - 3 p2 + p3) t^3) / 2.
-    An end is its own neighbour.
+    At either end, the end point also takes the place of the missing neighbour.
     """
     padded = np.concatenate([points[:, :1], points, points[:, -1:]], axis=1)
     sections = []
@@ -86,14 +87,14 @@ def deform(
     """Return the curves (n, m, 2) with their writers' proportions, elastically distorted, slanted
     and turned about their centre.
     """
-    of = {name: values[:, None] for name, values in traits.items()}
+    trait = {name: values[:, None] for name, values in traits.items()}
     x, y = curve[..., 0], curve[..., 1]
-    width = np.exp(of["log_aspect"])
-    x = (x - x.mean(axis=1, keepdims=True)) * width * (1 + of["taper"] * (y - 0.5))
-    y = y - 0.5 + of["balance"] * y * (1 - y)
+    width = np.exp(trait["log_aspect"])
+    x = (x - x.mean(axis=1, keepdims=True)) * width * (1 + trait["taper"] * (y - 0.5))
+    y = y - 0.5 + trait["balance"] * y * (1 - y)
     x, y = distort(generator, x, y)
-    x = x - of["slant"] * y
-    cosine, sine = np.cos(of["rotation"]), np.sin(of["rotation"])
+    x = x - trait["slant"] * y
+    cosine, sine = np.cos(trait["rotation"]), np.sin(trait["rotation"])
     return np.stack([cosine * x - sine * y, sine * x + cosine * y], axis=-1)
 
 
@@ -111,8 +112,9 @@ def distort(
 
 
 def fit_in_box(curve: np.ndarray, radius: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return curves and radii in pixels, such that the ink just fits in the box of 20 x 20,
-    centred, with its aspect kept.
+    """Return curves and radii in pixels, scaled until the ink just fits in the box of 20 x 20.
+
+    The ink keeps its aspect and is centred in the box.
     """
     lowest = (curve - radius[..., None]).min(axis=1, keepdims=True)
     highest = (curve + radius[..., None]).max(axis=1, keepdims=True)
@@ -126,12 +128,12 @@ def rasterize(
     radius: np.ndarray,
     traits: dict[str, np.ndarray],
 ) -> np.ndarray:
-    """Return the ink of lines of the given radius (n, m) along the curves (n, m, 2): float64
-    (n, 20, 20), from 0 to 1.
+    """Return the ink of lines along the curves (n, m, 2): float64 (n, 20, 20), from 0 to 1.
 
-    The line is a circle at every point. A pixel's power with regard to a circle is distance^2 -
-    radius^2, negative inside. The least power gives the signed distance to the line's edge, exact
-    on the edge. Ink falls off over about a pixel there.
+    `radius` (n, m) is the line's radius at each point. The line is the union of the circles at the
+    points. A pixel's power with respect to a circle is distance^2 - radius^2, negative inside. The
+    least power gives the signed distance to the line's edge, exact on the edge. At the edge, the
+    ink fades over about a pixel.
     """
     centres = np.arange(BOX) + 0.5
     x_squared = ((centres - curve[..., 0, None]) ** 2).astype(np.float32)

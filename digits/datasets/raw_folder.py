@@ -1,4 +1,4 @@
-"""The folder of raw data: train/ and test/, splits as published, and dataset.json, the names."""
+"""The folder of raw data: the published splits in train/ and test/, the names in dataset.json."""
 
 import shutil
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from digits.datasets.source import Source
 
 
 class DatasetNames(Section):
-    """The name of a data set, and those of its classes."""
+    """The name of a data set, and the names of its classes."""
 
     dataset: str
     class_names: list[str]
@@ -19,7 +19,7 @@ class DatasetNames(Section):
 
 @contextmanager
 def replaced_folder(folder: Path) -> Iterator[Path]:
-    """Yield a temporary folder. At the end of the body, its `new` takes the place of `folder`.
+    """Yield a temporary folder. After the body, its subfolder `new` replaces `folder`.
 
     If the body fails, `folder` stays as it was. Leftovers of a killed process are removed.
     """
@@ -42,7 +42,7 @@ def write_raw(folder: Path, dataset: str, source: Source) -> None:
 
 
 def read_names(folder: Path) -> DatasetNames:
-    """Return the names in a folder of raw data; raise InputError."""
+    """Return the names in a folder of raw data; raise InputError if they cannot be read."""
     path = folder / "dataset.json"
     names: DatasetNames = load_section(DatasetNames, path=path, data=read_json(path))
     return names

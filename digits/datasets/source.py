@@ -1,4 +1,4 @@
-"""What every source of images gives, and how a source says that it has nothing.
+"""What every source of images returns, and the error of a source that cannot be reached.
 
 Images are uint8 (n, 28, 28), upright; 0 is background and 255 is ink. Labels are uint8 (n,), from
 0 to 9.
@@ -10,7 +10,7 @@ import numpy as np
 
 from digits.errors import InputError
 
-TIMEOUT_SECONDS = 30  # that a server may be silent
+TIMEOUT_SECONDS = 30  # without a byte from the server
 DIGIT_NAMES = [str(digit) for digit in range(10)]
 # How many images of each digit MNIST has.
 TRAIN_COUNTS = (5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949)
@@ -21,7 +21,7 @@ Samples = tuple[np.ndarray, np.ndarray]  # images and labels
 
 
 class Unreachable(InputError):
-    """No mirror has the data set. The text is what each mirror answered."""
+    """No address has the data set. The text has the answer of each address."""
 
 
 class Source(NamedTuple):

@@ -1,12 +1,13 @@
-"""Synthetic digits, for when MNIST cannot be downloaded. They come from the seed alone.
+"""Synthetic digits, which replace MNIST if it cannot be downloaded. They depend on the seed only.
 
-A digit is written in one of several ways, its allographs. Every writer has favourite allographs, a
-way of bending them, a slant, a pen and proportions, and writes no digit twice the same. Training
-and test set are by different writers. Spreads are estimates: nothing was fitted to MNIST. Spreads
-that were too narrow were found in the errors that a network trained on these digits made on MNIST's
-training set.
+Each digit has several allographs: the ways to write it. Every writer has favourite allographs, a
+way of bending them, a slant, a pen and proportions. A writer's digits differ a little from each
+other. Training and test set have different writers.
 
-n counts images. Lengths are in a digit's heights.
+The spreads are estimates. Nothing was fitted to MNIST. A network trained on these digits made
+errors on MNIST's training set. These errors showed which spreads were too narrow.
+
+n is the number of images. Lengths are in units of digit height.
 """
 
 from typing import NamedTuple
@@ -35,25 +36,25 @@ TRAITS = {
     "log_aspect": Trait(0.0, 0.22, 0.14),  # logarithm of a factor on the width
     # How much wider the base is than the top, as a share of the width.
     "taper": Trait(0.0, 0.2, 0.15),
-    # How far the middle sits below where it should, times four, in heights.
+    # How far the middle is below its usual place, times four, in heights.
     "balance": Trait(0.0, 0.2, 0.15),
     "log_radius": Trait(-2.75, 0.32, 0.15),  # logarithm of the pen's radius, in heights
     "log_blur": Trait(0.15, 0.15, 0.1),  # logarithm of the width of the line's grey edge, in pixels
-    # Logarithm of the noise in the place of the edge, in pixels.
+    # Logarithm of the noise in the position of the edge, in pixels.
     "log_grain": Trait(-2.7, 0.5, 0.3),
-    # How much the radius varies along the pen's way, as a share of it.
+    # How much the radius varies along the pen's path, as a share of the radius.
     "unevenness": Trait(0.0, 0.1, 0.08),
 }
 IMAGES_PER_WRITER = 30
-FAVOURITE_SHARE = 0.85  # of a writer's digits are in the writer's favourite allograph
+FAVOURITE_SHARE = 0.85  # of a writer's digits have the writer's favourite allograph
 POINT_SPREAD = Trait(0.0, 0.035, 0.02)  # of a control point, in heights
-END_FACTOR = 1.6  # strokes differ most where they begin and end
+END_FACTOR = 1.6  # strokes differ most at their ends
 STROKE_SPREAD = Trait(0.0, 0.02, 0.02)  # of a whole stroke, in heights
 BATCH = 256  # images at a time: the distances of a batch fit in a core's cache
 
 
 def make_synthetic_digits() -> Source:
-    """Return the synthetic digits that take MNIST's place: one data set, the same everywhere."""
+    """Return the synthetic digits that replace MNIST: the same data set on every machine."""
     train, test = draw_synthetic_digits(seed=0)
     return Source(DIGIT_NAMES, {"train": train, "test": test})
 
@@ -82,17 +83,17 @@ def class_counts(published: tuple[int, ...], n: int) -> np.ndarray:
 
 
 def draw_split(generator: np.random.Generator, counts: np.ndarray, bar: tqdm) -> Samples:
-    """Return shuffled images and labels by writers of their own."""
+    """Return shuffled images and labels. The writers of a split write no other split."""
     labels = generator.permutation(np.repeat(np.arange(10, dtype=np.uint8), counts))
     n_writers = -(-len(labels) // IMAGES_PER_WRITER)
     writers = generator.integers(n_writers, size=len(labels))
     traits = {name: draw_trait(generator, trait, writers) for name, trait in TRAITS.items()}
     images = np.empty((len(labels), FIELD, FIELD), np.uint8)
     for digit, allographs in ALLOGRAPHS.items():
-        of_digit = np.flatnonzero(labels == digit)
-        chosen = choose_allographs(generator, list(allographs.values()), writers[of_digit])
+        digit_samples = np.flatnonzero(labels == digit)
+        chosen = choose_allographs(generator, list(allographs.values()), writers[digit_samples])
         for number, allograph in enumerate(allographs.values()):
-            samples = of_digit[chosen == number]
+            samples = digit_samples[chosen == number]
             own_traits = {name: values[samples] for name, values in traits.items()}
             images[samples] = draw_images(generator, allograph, writers[samples], own_traits)
             bar.update(len(samples))
@@ -119,9 +120,9 @@ def draw_trait(
     generator: np.random.Generator, trait: Trait, writers: np.ndarray, shape: tuple[int, ...] = ()
 ) -> np.ndarray:
     """Return each image's trait, float64 (n, *shape): mean, writer's deviation, own deviation."""
-    of_writer = generator.standard_normal((writers.max(initial=0) + 1, *shape))
-    of_image = generator.standard_normal((len(writers), *shape))
-    values: np.ndarray = trait.mean + trait.between * of_writer[writers] + trait.within * of_image
+    by_writer = generator.standard_normal((writers.max(initial=0) + 1, *shape))
+    by_image = generator.standard_normal((len(writers), *shape))
+    values: np.ndarray = trait.mean + trait.between * by_writer[writers] + trait.within * by_image
     return values
 
 
@@ -142,14 +143,15 @@ def draw_control_points(
     """Return each image's own control points, float64 (n, n_points, 2), stroke after stroke."""
     strokes = allograph.strokes
     points = np.concatenate(strokes)
-    of_points = draw_trait(generator, POINT_SPREAD, writers, points.shape)
-    of_strokes = draw_trait(generator, STROKE_SPREAD, writers, (len(strokes), 2))
+    point_shifts = draw_trait(generator, POINT_SPREAD, writers, points.shape)
+    stroke_shifts = draw_trait(generator, STROKE_SPREAD, writers, (len(strokes), 2))
     is_end = np.concatenate(
         [np.isin(np.arange(len(stroke)), (0, len(stroke) - 1)) for stroke in strokes]
     )
-    of_points[:, is_end] *= END_FACTOR
+    point_shifts[:, is_end] *= END_FACTOR
     # The second point of a corner moves with the first.
     mover = np.arange(len(points)) - is_repeated(points)
     n_points = [len(stroke) for stroke in strokes]
-    moved: np.ndarray = points + of_points[:, mover] + np.repeat(of_strokes, n_points, axis=1)
+    stroke_shifts = np.repeat(stroke_shifts, n_points, axis=1)
+    moved: np.ndarray = points + point_shifts[:, mover] + stroke_shifts
     return moved

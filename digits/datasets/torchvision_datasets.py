@@ -1,8 +1,8 @@
-"""torchvision's data sets, which import even if torchvision was built for another PyTorch.
+"""Import torchvision's data sets, even if torchvision was built for another PyTorch.
 
-The default package index has a torchvision that was built for CUDA. Beside a CPU-only PyTorch its
-import stops at the missing operators torchvision::nms and torchvision::qnms. No data set uses them,
-so declaring them is enough (seen with torch 2.13.0, torchvision 0.28.0).
+The default package index has a torchvision built for CUDA. With a CPU-only PyTorch, importing it
+fails: the operators torchvision::nms and torchvision::qnms are missing. The data sets do not use
+them, so declaring them is enough (seen with torch 2.13.0, torchvision 0.28.0).
 """
 
 import torch

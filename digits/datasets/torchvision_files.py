@@ -1,6 +1,6 @@
-"""torchvision's data sets, read from its files: first from one's own mirror, then as published.
+"""Read torchvision's data sets: first from your own mirror, then from the published addresses.
 
-torchvision has the addresses and the checksums of the files, and decodes them.
+torchvision knows the addresses and the checksums of the files, and decodes them.
 """
 
 import errno
@@ -21,7 +21,7 @@ from digits.datasets.torchvision_datasets import (
 )
 from digits.errors import InputError
 
-# Faults of this machine: another mirror cannot mend them.
+# Faults of this machine: another mirror would not help.
 LOCAL_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 TORCHVISION = {
     "mnist": MNIST,
@@ -46,19 +46,19 @@ def fetch_torchvision(dataset: str, mirror: str | None, folder: Path) -> Source:
             return read_from(dataset, address, folder)
         except (OSError, EOFError, HTTPException, RuntimeError, ValueError) as error:
             if getattr(error, "errno", None) in LOCAL_FAULTS:
-                raise InputError(f"{dataset} could not be read or stored: {error}") from None
+                raise InputError(f"could not read or store {dataset}: {error}") from None
             # torchvision's own text is "Tried ..., got: ...".
             answer = " ".join(str(error).split("got:")[-1].split())
             answers.append(f"{address}: {answer}")
     raise Unreachable(
-        f"{dataset} could not be had ({'; '.join(answers)}); set DIGITS_MIRROR to a folder or a "
-        "URL that has its files, or download.dataset to synthetic or uci_digits, which need no "
+        f"could not download {dataset}: {'; '.join(answers)}; set DIGITS_MIRROR to a folder or a "
+        "URL with its files, or set download.dataset to synthetic or uci_digits, which need no "
         "network"
     )
 
 
 def addresses(published: type[MNIST]) -> list[str]:
-    """Return the URLs of the folders that torchvision knows to hold a data set's files."""
+    """Return the URLs of the folders with a data set's files, as torchvision lists them."""
     if hasattr(published, "url"):
         return [published.url.rsplit("/", 1)[0]]
     mirrors: list[str] = published.mirrors
@@ -81,20 +81,20 @@ def read_from(dataset: str, address: str, folder: Path) -> Source:
 
 
 def with_mirror(published: type[MNIST], address: str, folder: Path) -> type[MNIST]:
-    """Return the data set's class, changed to look at one address only.
+    """Return a subclass of the data set's class that tries one address only.
 
-    If `address` is a folder, its files are copied to where the class looks for them, and checked.
+    If `address` is a folder, its files are copied to the folder of the class and checked.
     """
     base = address.rstrip("/") + "/"
     url = base + Path(getattr(published, "url", "")).name
     if "://" not in address:
         copy_files(published, Path(address), folder)
-    # The name stays: torchvision names its folder after the class.
+    # The subclass keeps the name: torchvision names its folder after the class.
     return type(published.__name__, (published,), {"mirrors": [base], "url": url})
 
 
 def copy_files(published: type[MNIST], mirror: Path, folder: Path) -> None:
-    """Copy a data set's files to torchvision's place for them; raise RuntimeError if damaged."""
+    """Copy a data set's files to torchvision's folder; raise RuntimeError if one is damaged."""
     for name, md5 in published_files(published):
         target = folder / published.__name__ / "raw" / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -114,5 +114,5 @@ def published_files(published: type[MNIST]) -> list[tuple[str, str]]:
 
 
 def as_arrays(data_set: MNIST) -> Samples:
-    """Return the images and labels that torchvision holds as tensors."""
+    """Return torchvision's tensors of images and labels as arrays."""
     return data_set.data.numpy(), data_set.targets.numpy().astype(np.uint8)

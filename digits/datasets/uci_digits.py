@@ -1,4 +1,4 @@
-"""The 1,797 small digits that scikit-learn ships, brought to MNIST's form.
+"""The 1,797 small digits that scikit-learn ships, converted to MNIST's form.
 
 Source: E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning
 Repository, 1998, CC BY 4.0.
@@ -16,7 +16,7 @@ N_TEST = 300
 def read_uci_digits() -> Source:
     """Return the digits; the last 300 are the test set.
 
-    Their 8 x 8 pixels, from 0 to 16, become 20 x 20 in a field of 28 x 28, as MNIST's are.
+    Their 8 x 8 pixels, from 0 to 16, are enlarged to 20 x 20 in a field of 28 x 28, as in MNIST.
     """
     digits = load_digits()
     enlarged = zoom(digits.images * (255 / 16), (1, 2.5, 2.5), order=1)

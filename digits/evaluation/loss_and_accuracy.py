@@ -1,4 +1,4 @@
-"""The two measures that training and evaluation share. Importing them is quick: training does.
+"""The two measures that training and evaluation share, in a module that imports quickly.
 
 Probabilities are float32 or float64 (n_samples, n_classes); labels are int64 (n_samples,).
 """
@@ -17,7 +17,7 @@ def log_loss(probabilities: np.ndarray, labels: np.ndarray) -> float:
     of_labels = probabilities[np.arange(len(labels)), labels] / totals
     # log(0) is infinite. scikit-learn clips at the same epsilon, 2.2e-16.
     epsilon = np.finfo(np.float64).eps
-    # xlogy calls the C library's log. np.log has other last bits on processors with AVX-512.
+    # xlogy calls the C library's log. np.log differs in the last bits on processors with AVX-512.
     return float(-xlogy(1.0, of_labels.clip(epsilon, 1 - epsilon)).mean())
 
 

@@ -1,7 +1,7 @@
-"""What a classifier's probabilities on the test set are worth.
+"""The measures of a classifier, from its probabilities on the test set.
 
 Probabilities are float32 or float64 (n_samples, n_classes); labels are int64 (n_samples,). The
-confusion matrix, the interval and the binning are scikit-learn's and SciPy's.
+confusion matrix, the interval and the binning come from scikit-learn and SciPy.
 """
 
 from pathlib import Path
@@ -19,7 +19,7 @@ N_CALIBRATION_BINS = 15
 
 
 class Calibration(NamedTuple):
-    """Confidence against accuracy, an entry for each bin of confidence that has samples.
+    """Confidence and accuracy of each bin of confidence that has samples.
 
     Confidence is the largest probability of a sample. n_samples is int64; confidence and accuracy
     are float64 means over the bin's samples, in [0, 1]; all have the shape (n_bins,).
@@ -53,11 +53,13 @@ def calibrate(probabilities: np.ndarray, labels: np.ndarray) -> Calibration:
 def score(
     probabilities: np.ndarray, labels: np.ndarray, source: Path | str = "the model"
 ) -> dict[str, float | int]:
-    """Return the measures; raise InputError, with `source`, if a probability is not from 0 to 1.
+    """Return the measures of the probabilities.
 
-    accuracy is a fraction; accuracy_low and accuracy_high bound its 95 % interval (Wilson, 1927);
-    errors counts the samples whose largest probability is not at their label; log_loss is the mean
-    over the samples, in nats; expected_calibration_error is a fraction.
+    accuracy, a fraction, is how often the largest probability is at the label. accuracy_low and
+    accuracy_high bound its 95 % interval (Wilson, 1927). errors counts the other samples. log_loss
+    is the mean over the samples, in nats. expected_calibration_error is a fraction.
+
+    Raises InputError, which names `source`, if a probability is not from 0 to 1.
     """
     check_probabilities(probabilities, source)
     n_right = int((probabilities.argmax(axis=1) == labels).sum())
@@ -74,7 +76,7 @@ def score(
 
 
 def evaluation_arrays(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the arrays that evaluate saves of a run, by the names of their files."""
+    """Return the arrays that evaluate saves for a run, by the names of their files."""
     predictions = probabilities.argmax(axis=1)
     confusions = count_confusions(predictions, labels, probabilities.shape[1])
     return {
@@ -87,8 +89,8 @@ def evaluation_arrays(probabilities: np.ndarray, labels: np.ndarray) -> dict[str
 
 
 def check_probabilities(probabilities: np.ndarray, source: Path | str) -> None:
-    """Raise InputError unless all are numbers from 0 to 1, give or take float32 rounding."""
-    # A comparison with nan is false, so nan fails it too.
+    """Raise InputError unless all are numbers from 0 to 1, up to float32 rounding."""
+    # A comparison with nan is false, so nan is wrong too.
     is_wrong = ~((probabilities >= 0) & (probabilities <= 1 + 1e-5))
     if is_wrong.any():
         found = probabilities[is_wrong][0]
@@ -101,7 +103,7 @@ def count_confusions(predictions: np.ndarray, labels: np.ndarray, n_classes: int
 
 
 def accuracy_per_class(confusions: np.ndarray) -> np.ndarray:
-    """Return the fraction of each true class that is classified right, float64 (n_classes,).
+    """Return the fraction of each true class that is classified correctly, float64 (n_classes,).
 
     A class without samples has nan.
     """

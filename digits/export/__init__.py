@@ -1,1 +1,1 @@
-"""Models as files that others load without this project: one module per format."""
+"""Export models to files that other programs load without this project: one module per format."""

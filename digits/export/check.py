@@ -1,4 +1,4 @@
-"""A file takes its place only if its logits are those of the engine written from scratch.
+"""Export a model only if the file's logits equal those of the engine written from scratch.
 
 Images are raw, uint8 (n, 28, 28): 0 is background, 255 is ink.
 """
@@ -19,22 +19,22 @@ from digits.model.model_file import Model
 
 TEST = Path("data/raw/test")
 N_DIGITS, N_NOISE = 1000, 24
-# Of the largest logit. float32 sums over some thousand products, taken in another order, differed
-# by at most 4e-7 of it in nine trained models.
+# A share of the largest logit. The order of float32 sums over some thousand products changed the
+# logits of nine trained models by at most 4e-7 of it.
 TOLERANCE = 1e-5
 
 
 class CheckImages(NamedTuple):
-    """Images to compare logits on, and what they are."""
+    """Images to compare logits on, and their description."""
 
     images: np.ndarray
     title: str
 
 
 def load_check_images(folder: Path = TEST) -> CheckImages:
-    """Return test images of the folder, and noise, in which every pixel counts.
+    """Return test images of the folder, and images of noise, in which no pixel is always 0.
 
-    If there are no test images, synthetic digits take their place.
+    Synthetic digits replace the test images if the folder does not exist.
     """
     if folder.exists():
         digits, source = read_split(folder)[0][:N_DIGITS], f"images of {folder}"
@@ -49,15 +49,15 @@ def load_check_images(folder: Path = TEST) -> CheckImages:
 def export_model(model: Model, format_: Format, images: np.ndarray, output: Path) -> float:
     """Write the model to `output`; return the largest difference of its logits from the engine's.
 
-    Raise InputError if the logits differ by more than rounding, or if the file cannot be written.
-    Then nothing is left behind.
+    Raises InputError if the logits differ by more than rounding, or if the file cannot be written.
+    An existing file at `output` then stays as it was.
     """
     with TemporaryDirectory() as folder:
-        made = Path(folder) / f"model{output.suffix}"
-        format_.write(made, model, describe(model))
-        found = format_.logits(made, images)
+        exported = Path(folder) / f"model{output.suffix}"
+        format_.write(exported, model, describe(model))
+        found = format_.logits(exported, images)
         difference = compare_logits(output, found, engine_logits(model, images))
-        place_file(made, output)
+        place_file(exported, output)
     return difference
 
 
@@ -76,7 +76,7 @@ def compare_logits(output: Path, found: np.ndarray, expected: np.ndarray) -> flo
         )
     difference = float(np.abs(found - expected).max())
     allowed = TOLERANCE * float(np.abs(expected).max())
-    if not difference <= allowed:  # a NaN is not
+    if not difference <= allowed:  # also true for NaN
         raise InputError(
             f"{output} was not written: its logits differ from the model's by up to "
             f"{difference:.2g}; expected at most {allowed:.2g}"
@@ -84,12 +84,12 @@ def compare_logits(output: Path, found: np.ndarray, expected: np.ndarray) -> flo
     return difference
 
 
-def place_file(made: Path, output: Path) -> None:
-    """Copy the finished file to `output`; raise InputError if that cannot be written."""
+def place_file(exported: Path, output: Path) -> None:
+    """Copy the exported file to `output`; raise InputError if that cannot be written."""
     try:
         with rewritten(output) as partial:
-            shutil.copyfile(made, partial)
+            shutil.copyfile(exported, partial)
     except OSError as error:
         raise InputError(
-            f"{output} cannot be written: {error.strerror}; name another file with --output"
+            f"{output} cannot be written: {error.strerror}; choose another file with --output"
         ) from None

@@ -1,4 +1,4 @@
-"""The formats of exported models, and what an exported file says of itself.
+"""The formats of exported models, and the metadata of an exported file.
 
 | format | loaded with                                  | called with the images as    |
 |--------|----------------------------------------------|------------------------------|
@@ -6,9 +6,9 @@
 | keras  | keras.saving.load_model(path), safe_mode on  | uint8 or any floats          |
 | onnx   | onnxruntime.InferenceSession(path), or other | float32 "images" to "logits" |
 
-All take raw images (n, 28, 28), 0 is background and 255 is ink, n free, and return logits, float32
-(n, n_classes). Normalisation and the pruning of pixels are in the file. Loading a file runs nothing
-but the network.
+All take any number of raw images (n, 28, 28); 0 is background and 255 is ink. They return logits,
+float32 (n, n_classes). The file includes the normalisation and the pruning of pixels. It can run
+the network, but no other code.
 """
 
 from importlib import import_module
@@ -27,7 +27,7 @@ class Format(Protocol):
     """A module digits/export/<format>.py."""
 
     def write(self, path: Path, model: Model, metadata: dict[str, Any]) -> None:
-        """Write the model, and what `describe` returned of it."""
+        """Write the model and its metadata, the result of `describe`."""
 
     def logits(self, path: Path, images: np.ndarray) -> np.ndarray:
         """Load the file as its users do; return the logits, float32 (n, n_classes).
@@ -43,12 +43,12 @@ def check_format(name: str) -> None:
 
 
 def load_format(name: str) -> Format:
-    """Import one format, with the packages that it needs."""
+    """Import one format's module and the packages that it needs."""
     return cast(Format, import_module(f"digits.export.{name}"))
 
 
 def describe(model: Model) -> dict[str, Any]:
-    """Return what every exported file says of itself, ready for JSON."""
+    """Return the metadata of an exported file, ready for JSON."""
     description = model.description
     return {
         "input": "images (n, 28, 28), raw: 0 is background, 255 is ink",

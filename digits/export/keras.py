@@ -1,7 +1,7 @@
 """--to keras: a .keras file of standard layers, for keras.saving.load_model with safe_mode on.
 
-Contract: digits/export/formats.py. Keras has no place for what `describe` returned. It is the
-member digits.json of the .keras file, which is a zip archive.
+Contract: digits/export/formats.py. A .keras file is a zip archive. Keras has no place in it for our
+metadata, so this module adds the member digits.json.
 """
 
 import json
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
-# First: it sets environment variables that TensorFlow reads when it is imported.
+# This import comes first: it sets environment variables that TensorFlow reads at its import.
 from digits.backends.tf import network
 
 # isort: split
@@ -22,7 +22,7 @@ METADATA = "digits.json"
 
 
 def write(path: Path, model: Model, metadata: dict[str, Any]) -> None:
-    """Write the model, and what `describe` returned of it."""
+    """Write the model and its metadata, the result of `describe`."""
     description = model.description
     built = network.build(description.architecture, description.input_shape, seed=0)
     built.set_weights(list(model.weights.values()))
@@ -36,7 +36,7 @@ def write(path: Path, model: Model, metadata: dict[str, Any]) -> None:
 
 
 def from_raw(images: keras.KerasTensor, model: Model) -> keras.KerasTensor:
-    """Return the network's input: images normalised, with a channel or as the kept pixels."""
+    """Return the network's input: normalised images with a channel axis, or their kept pixels."""
     preprocessing = model.description.preprocessing
     mean, std = preprocessing.mean, preprocessing.std
     x = keras.layers.Rescaling(1 / std, offset=-mean / std)(images)

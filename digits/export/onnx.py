@@ -1,9 +1,9 @@
 """--to onnx: a graph of standard operators, for ONNX Runtime and others.
 
-Contract: digits/export/formats.py. Written from our layers, without a framework. The input is
-"images", float32 (n, 28, 28): ONNX wants one type, so uint8 must be cast before. The output is
-"logits", float32 (n, n_classes). Inside, images are (n, channels, height, width). What `describe`
-returned are its metadata_props. Operators: https://onnx.ai/onnx/operators/
+Contract: digits/export/formats.py. This module builds the graph from our layers, without a
+framework. The input is "images", float32 (n, 28, 28): ONNX accepts one type, so cast uint8 first.
+The output is "logits", float32 (n, n_classes). Inside the graph, images are (n, channels, height,
+width). The metadata is in metadata_props. Operators: https://onnx.ai/onnx/operators/
 """
 
 import json
@@ -34,8 +34,8 @@ from digits.model.architecture import (
 )
 from digits.model.model_file import Model
 
-# Of 2022, so that older runtimes and converters read the file. The operators used here have not
-# changed since.
+# Versions of 2022: older runtimes and converters can read the file. The operators used here have
+# not changed since then.
 OPSET, IR_VERSION = 17, 8
 
 
@@ -59,7 +59,7 @@ def conv(layer: Conv, shape: Shape, arrays: Weights) -> list[Operator]:
 
 
 def pads(layer: Conv) -> list[int]:
-    """Return the zeros before height and width, and those after; the odd one comes after."""
+    """Return the zeros before height and width, then those after; an odd one goes after."""
     both = layer.kernel_size - 1 if layer.padding == "same" else 0
     return [both // 2] * 2 + [both - both // 2] * 2
 
@@ -76,7 +76,7 @@ def flatten(layer: Flatten, shape: Shape, arrays: Weights) -> list[Operator]:
     return [Operator("Transpose", attributes={"perm": [0, 2, 3, 1]}), Operator("Flatten")]
 
 
-# Layer type to operators, from the layer, the shape of its input and its arrays.
+# By layer type: the operators, from the layer, the shape of its input and its arrays.
 LAYERS: dict[type[Layer], Callable[[Any, Shape, Weights], list[Operator]]] = {
     Conv: conv,
     MaxPool: max_pool,
@@ -92,7 +92,7 @@ LAYERS: dict[type[Layer], Callable[[Any, Shape, Weights], list[Operator]]] = {
 
 
 def write(path: Path, model: Model, metadata: dict[str, Any]) -> None:
-    """Write the model, and what `describe` returned of it."""
+    """Write the model and its metadata, the result of `describe`."""
     description = model.description
     output_shape = infer_shapes(description.architecture, description.input_shape)[-1]
     exported = helper.make_model(
@@ -128,7 +128,7 @@ def from_raw(model: Model) -> Steps:
 
 
 def network_steps(model: Model) -> Steps:
-    """Return the steps of each layer, named as the layer's weights are."""
+    """Return the steps of all layers. Their names are those of the layers' weights."""
     layers = model.description.architecture
     shapes = infer_shapes(layers, model.description.input_shape)
     steps: Steps = []
@@ -141,7 +141,7 @@ def network_steps(model: Model) -> Steps:
 
 
 def build_graph(steps: Steps, output_shape: Shape) -> onnx.GraphProto:
-    """Return the steps in a row, from "images" to "logits"."""
+    """Return the graph that runs the steps one after another, from "images" to "logits"."""
     nodes, constants, x = [], [], "images"
     for number, (name, operator) in enumerate(steps, start=1):
         title = f"{name}.{operator.type}"

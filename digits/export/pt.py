@@ -1,12 +1,12 @@
 """--to pt: a TorchScript program, for torch.jit.load in Python and torch::jit::load in C++.
 
-Contract: digits/export/formats.py. PyTorch means torch.export to follow TorchScript. But
-torch.export.load unpickles any object that a file names (seen in 2.13), and so runs what the file
-says. torch.jit.load builds tensors and the program's own types, and refuses everything else.
+Contract: digits/export/formats.py. PyTorch intends torch.export to replace TorchScript. But
+torch.export.load unpickles any object that a file names (seen in 2.13), so a file can run any code.
+torch.jit.load builds tensors and the program's own types, and refuses everything else.
 
-The loaded module has the network's parameters under their names in an nn.Sequential,
-"network.0.weight", and can be trained further. What `describe` returned is the extra file
-"metadata.json": torch.jit.load(path, _extra_files=files), with files = {"metadata.json": ""}.
+The loaded module can be trained further. It has the network's parameters under their names in an
+nn.Sequential, such as "network.0.weight". The metadata is the extra file "metadata.json":
+torch.jit.load(path, _extra_files=files), with files = {"metadata.json": ""}.
 """
 
 import json
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
-# First: it sets environment variables that PyTorch reads when it is imported.
+# This import comes first: it sets environment variables that PyTorch reads at its import.
 from digits.backends.torch import network
 
 # isort: split
@@ -29,10 +29,7 @@ METADATA = "metadata.json"
 
 
 class FromRaw(nn.Module):
-    """A network and what its images go through first.
-
-    Takes raw images (n, 28, 28), gives logits (n, n_classes).
-    """
+    """Preprocessing and network in one module: raw images (n, 28, 28) to logits (n, n_classes)."""
 
     def __init__(
         self, network: nn.Sequential, preprocessing: Preprocessing, kept: list[int] | None
@@ -50,15 +47,14 @@ class FromRaw(nn.Module):
 
 
 def write(path: Path, model: Model, metadata: dict[str, Any]) -> None:
-    """Write the model, and what `describe` returned of it."""
+    """Write the model and its metadata, the result of `describe`."""
     description = model.description
     built = network.build(description.architecture, model.weights, description.input_shape)
     raw = FromRaw(built, description.preprocessing, description.kept_pixels).eval()
     with_paths = path.with_suffix(".with_paths.pt")
     program: Any = torch.jit.script(raw)
     program.save(with_paths, _extra_files={METADATA: json.dumps(metadata)})
-    # The debug records hold the source's place on this machine. Only the text of an error needs
-    # them.
+    # The debug records hold source paths on this machine. Only error messages need them.
     with ZipFile(with_paths) as source, ZipFile(path, "w") as target:
         for entry in source.infolist():
             if not entry.filename.endswith(".debug_pkl"):

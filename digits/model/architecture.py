@@ -1,11 +1,11 @@
 """An architecture is a list of layers, written as data in params.yaml.
 
-Here it is parsed and checked, its shapes are inferred and its parameters counted. A shape is that
+This module parses and checks it, infers its shapes and counts its parameters. A shape is the shape
 of one sample: (height, width, channels) for images, (n,) for flat vectors. The last layer outputs
 the logits.
 
-Weights have one layout, which every back end starts from and returns: a dict of float32 arrays by
-name ("0_conv.W"), in the order of the layers. Dense W is (n_in, n_out), conv W is (kernel_size,
+Every back end takes and returns weights in one layout: a dict of float32 arrays by name
+("0_conv.W"), in the order of the layers. Dense W is (n_in, n_out), conv W is (kernel_size,
 kernel_size, n_in, n_out), b is (n_out,); batch_norm has gamma, beta, mean and variance (channels,).
 Flat vectors are in the order height, width, channels.
 
@@ -26,11 +26,11 @@ Weights = dict[str, np.ndarray]
 
 
 class ShapeError(ValueError):
-    """A layer cannot take the shape it is given."""
+    """A layer does not fit the shape of its input."""
 
 
 class Layer(Section):
-    """A layer without weights that keeps the shape: the default that the others override."""
+    """The base of all layers. By default, a layer has no weights and keeps the shape."""
 
     type: ClassVar[str]
 
@@ -93,7 +93,7 @@ class Conv(Layer):
 
 
 class MaxPool(Layer):
-    """The maximum of each size x size window, side by side."""
+    """The maximum of each size x size window. The windows do not overlap."""
 
     type = "max_pool"
     size: PositiveInt
@@ -106,7 +106,7 @@ class MaxPool(Layer):
                 for size in range(2, min(height, width) + 1)
                 if not height % size and not width % size
             ]
-            advice = f"use one of: {', '.join(fits)}" if fits else "no size above 1 does"
+            advice = f"use one of: {', '.join(fits)}" if fits else "remove it: no size fits"
             raise ShapeError(
                 f"max_pool size {self.size} does not divide {height} x {width}; {advice}"
             )
@@ -143,7 +143,7 @@ class Sigmoid(Layer):
 
 
 class Flatten(Layer):
-    """One flat vector a sample, in the order height, width, channels."""
+    """One flat vector per sample, in the order height, width, channels."""
 
     type = "flatten"
 
@@ -161,7 +161,7 @@ class Dropout(Layer):
 class BatchNorm(Layer):
     """gamma (x - mean) / standard deviation + beta, per channel.
 
-    Training takes mean and deviation of the mini-batch, prediction the running ones.
+    Training uses the mean and deviation of the mini-batch; prediction uses the running ones.
     """
 
     type = "batch_norm"
@@ -170,7 +170,7 @@ class BatchNorm(Layer):
         return dict.fromkeys(("gamma", "beta", *STATE), shape[-1:])
 
 
-# Roles that training keeps a running mean of, and no gradient moves.
+# Roles that training updates as running means, without a gradient.
 STATE = ("mean", "variance")
 
 
@@ -230,7 +230,7 @@ def infer_shapes(architecture: Architecture, input_shape: Shape) -> list[Shape]:
 
 
 def weight_shapes(architecture: Architecture, input_shape: Shape) -> dict[str, Shape]:
-    """Return the shape of each array of weights by layer and role ("0_conv.W"), in layer order."""
+    """Return the shape of each array of weights by name ("0_conv.W"), in layer order."""
     shapes = infer_shapes(architecture, input_shape)
     return {
         f"{index}_{layer.type}.{role}": shape
@@ -255,13 +255,13 @@ def count_multiplications(architecture: Architecture, input_shape: Shape) -> lis
     for index, layer in enumerate(architecture):
         if "W" in (roles := layer.weight_shapes(shapes[index])):
             places = shapes[index + 1][:-1]
-            # Each value of W serves at each place of the output.
+            # Each value of W is used at each position of the output.
             counts.append(prod(roles["W"]) * prod(places))
     return counts
 
 
 def check_image(layer: Layer, shape: Shape) -> Shape:
-    """Return `shape` where it is (height, width, channels); raise ShapeError otherwise."""
+    """Return `shape` if it is (height, width, channels); raise ShapeError otherwise."""
     if len(shape) != 3:
         raise ShapeError(
             f"{layer.type} takes images, not {format_shape(shape)}; "

@@ -1,8 +1,8 @@
 """A model file: an architecture with weights, usable without the data and the framework.
 
-One safetensors file. It holds the weights in the common layout (digits/model/architecture.py) and,
-under the metadata key "digits", one JSON text with the rest: safetensors writes several keys in
-random order, so one key holds all. Reading a file never runs code from it.
+A safetensors file with the weights in the common layout (digits/model/architecture.py). Its
+metadata key "digits" holds the rest as one JSON text: safetensors would write several keys in
+random order. Reading a file never runs code from it.
 """
 
 import json
@@ -60,7 +60,7 @@ class Model:
         self.weights = weights
 
     def describe(self) -> dict[str, Any]:
-        """Return the description as JSON has it, with layers as params.yaml has them."""
+        """Return the description, ready for JSON, with the layers as in params.yaml."""
         layers = [layer.as_data() for layer in self.description.architecture]
         return self.description.model_dump() | {"architecture": layers}
 
@@ -85,7 +85,10 @@ def write_model(path: Path, model: Model) -> None:
 
 
 def load_model(path: Path) -> Model:
-    """Return the model in a file, or in a run's folder such as models/torch/cnn."""
+    """Return the model in a file, or in a run's folder such as models/torch/cnn.
+
+    Raises InputError as `read_model` does.
+    """
     return read_model(path / MODEL_FILE if path.is_dir() else path)
 
 

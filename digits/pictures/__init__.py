@@ -1,1 +1,1 @@
-"""Pictures that people bring: from an image file to MNIST's form."""
+"""Users' pictures: from an image file to MNIST's form."""

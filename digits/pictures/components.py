@@ -1,7 +1,7 @@
-"""Which connected components of ink are the digit.
+"""Find the connected components of ink that form the digit.
 
-A digit's strokes may be broken, but two glyphs are not one digit, and specks and lines are not
-part of it. Maps of ink are bool (height, width). Pixels that touch at a corner are connected.
+A digit's strokes may be broken. Two glyphs are not one digit. Specks and lines are not part of a
+digit. Maps of ink are bool (height, width). Pixels that touch at a corner are connected.
 """
 
 from typing import NamedTuple
@@ -14,9 +14,9 @@ from digits.errors import InputError
 # Lengths are shares of another length.
 MAX_SPECK = 0.12  # of the largest component's longer side: components up to this are dirt
 MIN_SIDE = 0.025  # of the picture's longer side: a digit is larger
-MIN_GLYPH = 0.5  # of the tallest component's height: a component as tall may be a digit by itself
-MAX_GAP = 0.13  # of the tallest component's height: parts of one digit come nearer to each other
-MAX_DISTANCE = 0.6  # of the largest component's longer side: what is farther off is not the digit's
+MIN_GLYPH = 0.5  # of the tallest component's height: a component this tall may be a whole digit
+MAX_GAP = 0.13  # of the tallest component's height: the gaps between parts of a digit are smaller
+MAX_DISTANCE = 0.6  # of the largest component's longer side: a digit's parts are nearer
 MAX_ASPECT = 2.5  # width over height; in MNIST's test set at most 1.7
 
 
@@ -40,8 +40,8 @@ class Component(NamedTuple):
         """The longer side."""
         return max(self.height, self.width)
 
-    def touches_rim(self, shape: tuple[int, ...]) -> bool:
-        """Return whether the component reaches the rim of a picture of that shape."""
+    def touches_border(self, shape: tuple[int, ...]) -> bool:
+        """Return whether the component reaches the border of a picture of that shape."""
         ends: tuple[int, ...] = (self.rows.stop, self.columns.stop)
         return 0 in (self.rows.start, self.columns.start) or any(
             end == side for end, side in zip(ends, shape, strict=True)
@@ -49,9 +49,9 @@ class Component(NamedTuple):
 
 
 def find_digit(is_ink: np.ndarray) -> np.ndarray:
-    """Return where the digit is, bool; raise InputError if there is none, or more than one."""
+    """Return a mask of the digit, bool; raise InputError if there is none, or more than one."""
     labels, components = find_components(is_ink)
-    components = drop_components_at_rim(components, is_ink.shape)
+    components = drop_components_at_border(components, is_ink.shape)
     main = find_largest(components)
     if main is None or main.side < MIN_SIDE * max(is_ink.shape):
         raise InputError("is blank: it has specks, but no digit")
@@ -78,18 +78,20 @@ def find_largest(components: list[Component]) -> Component | None:
     return max(components, key=lambda component: component.side, default=None)
 
 
-def drop_components_at_rim(components: list[Component], shape: tuple[int, ...]) -> list[Component]:
-    """Return the components without those that reach in from outside.
+def drop_components_at_border(
+    components: list[Component], shape: tuple[int, ...]
+) -> list[Component]:
+    """Return the components without those that reach in from outside the picture.
 
-    Such are a ruled line, the table's edge and half of a neighbouring glyph. A component at the
-    picture's rim is dropped if another one inside is large enough to be the digit, and the two do
-    not overlap.
+    Examples are a ruled line, the table's edge and half of a neighbouring glyph. A component at the
+    picture's border is dropped if it does not overlap the largest component inside. That component
+    must be large enough to be the digit; otherwise all components are kept.
     """
-    inside = [component for component in components if not component.touches_rim(shape)]
+    inside = [component for component in components if not component.touches_border(shape)]
     main = find_largest(inside)
     if main is None or main.side < max(shape) / 10:
         return components
-    return [part for part in components if not part.touches_rim(shape) or overlap(part, main)]
+    return [part for part in components if not part.touches_border(shape) or overlap(part, main)]
 
 
 def overlap(a: Component, b: Component) -> bool:
@@ -99,7 +101,7 @@ def overlap(a: Component, b: Component) -> bool:
 
 
 def check_one_glyph(labels: np.ndarray, components: list[Component]) -> None:
-    """Raise InputError if components that are tall enough to be digits are apart."""
+    """Raise InputError if components that are tall enough to be digits are far apart."""
     tallest = max(component.height for component in components)
     glyphs = [component for component in components if component.height >= MIN_GLYPH * tallest]
     n_groups = count_groups(labels, glyphs, MAX_GAP * tallest)

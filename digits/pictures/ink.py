@@ -2,12 +2,12 @@
 
 The steps:
 
-1. One grey value a pixel, along the direction of colour in which ink and background differ most,
-   with dark ink on a light background.
-2. The background's brightness behind the ink, by a morphological closing (the black top-hat
-   transform: Soille, "Morphological Image Analysis", 2003, 4.5). Shading and shadows are wider than
-   a pen's stroke, so they belong to the background.
-3. A threshold with hysteresis (Canny, 1986) between background and ink.
+1. Reduce colour to one grey value per pixel, with dark ink on a light background. The grey axis is
+   the direction of colour along which ink and background differ most.
+2. Remove the background's shading by a morphological closing (the black top-hat transform: Soille,
+   "Morphological Image Analysis", 2003, 4.5). Shading and shadows are wider than a pen's stroke, so
+   the closing leaves them in the background.
+3. Separate ink from background by a threshold with hysteresis (Canny, 1986).
 
 Pictures are float32 (height, width, 3) from 0 to 1, maps (height, width). Lengths are in pixels, or
 shares of the picture's longer side.
@@ -19,11 +19,11 @@ from skimage.filters import apply_hysteresis_threshold, threshold_otsu
 
 from digits.errors import InputError
 
-SURROUNDINGS = 0.15  # share: standard deviation of the weights of a pixel's surroundings
-COARSE = 4  # every fourth pixel either way is enough to tell ink from background
+SURROUNDINGS = 0.15  # share: standard deviation of the Gaussian over a pixel's surroundings
+COARSE = 4  # every fourth row and column is enough to tell ink from background
 SMOOTHING = 1.5  # pixels: the grain of paper and camera
-REACHES = (1 / 10, 1 / 5, 2 / 5)  # shares: strokes are narrower, shadows wider
-ENOUGH = 0.8  # of what the greatest reach fills
+REACHES = (1 / 10, 1 / 5, 2 / 5)  # shares; sizes of the closing, between strokes and shadows
+ENOUGH = 0.8  # of the dark pixels at the greatest reach
 MIN_CONTRAST = 0.08  # of the background's brightness
 MIN_SIGNAL_TO_NOISE = 6.0
 BLANK = "is blank: no ink stands out from the background"
@@ -45,10 +45,11 @@ def find_ink(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def dark_on_light(picture: np.ndarray) -> np.ndarray:
     """Return grey values from 0 to 1 in which ink is darker than the background.
 
-    A pixel differs from the mean of its wide surroundings. The principal axis of these differences
-    is the direction of colour from background to ink. The sum of their cubes tells the side of the
-    ink: few pixels differ by much, which are ink, and many by little, which are background. At the
-    edge of a shadow the differences are as large on either side, and their cubes cancel out.
+    Each pixel's colour is compared with the mean of its wide surroundings. The principal axis of
+    the differences is the direction of colour from background to ink. The sign of the sum of their
+    cubes shows on which side the ink is. Few pixels are ink, and they differ by much. Many are
+    background, and they differ by little. At the edge of a shadow, both sides differ equally, and
+    their cubes cancel out.
     """
     coarse = picture[::COARSE, ::COARSE]
     sigma = SURROUNDINGS * max(coarse.shape[:2])
@@ -65,9 +66,9 @@ def dark_on_light(picture: np.ndarray) -> np.ndarray:
 def remove_shading(grey: np.ndarray) -> np.ndarray:
     """Return how much darker each pixel is, as a share of the background's brightness there.
 
-    A closing fills what is darker than its surroundings and narrower than its reach. The least
-    reach that fills nearly all that the greatest does is wider than the strokes and narrower than
-    most shadows.
+    A closing fills dark areas that are narrower than its reach. The smallest reach that finds
+    nearly as many dark pixels as the greatest is used. It is wider than the strokes and narrower
+    than most shadows.
     """
     longer_side = max(grey.shape)
     maps = [black_top_hat(grey, max(3, round(reach * longer_side))) for reach in REACHES]
@@ -80,7 +81,7 @@ def remove_shading(grey: np.ndarray) -> np.ndarray:
 def black_top_hat(grey: np.ndarray, reach: int) -> np.ndarray:
     """Return (closing - grey) / closing.
 
-    The picture's rim is continued outside: a shadow that reaches the rim is not a valley.
+    The picture is padded with its border pixels, so a shadow at the border is not filled.
     """
     inside = slice(reach, -reach)
     padded = np.pad(grey, reach, mode="edge")

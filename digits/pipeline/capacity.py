@@ -1,7 +1,7 @@
 """How many stages this machine can run at a time, and which of them take longest.
 
-Each training has left its seconds and its memory in timings/<framework>/<run>.json, on this
-machine or on the one that the file was pulled from. Other stages, and new runs, get a default.
+Each training wrote its seconds and its memory into timings/<framework>/<run>.json, here or on the
+machine that pushed the file. Other stages and new runs have a default.
 """
 
 import os
@@ -20,7 +20,7 @@ TIMINGS = Path("timings")
 
 
 class Cost(NamedTuple):
-    """What one stage takes."""
+    """The time and the memory of one stage."""
 
     seconds: float
     peak_memory_bytes: int
@@ -32,7 +32,7 @@ DEFAULT_STAGE = Cost(seconds=5.0, peak_memory_bytes=1536 * 2**20)
 
 
 def read_cost(stage: str, times: Path = TIMINGS) -> Cost:
-    """Return what a stage ("train_torch@cnn") took the last time, or a default."""
+    """Return the last cost of a stage such as "train_torch@cnn", or a default."""
     training = re.fullmatch(r"train_(\w+)@(.+)", stage)
     if not training:
         return DEFAULT_STAGE
@@ -60,7 +60,7 @@ def usable_cores() -> list[int]:
 
 
 def available_memory_bytes() -> int:
-    """Return how much memory processes may still take, of the machine's and of a container's."""
+    """Return the free memory of the machine, or of the container if it has less."""
     available = int(psutil.virtual_memory().available)
     limit, used = (Path("/sys/fs/cgroup") / name for name in ("memory.max", "memory.current"))
     if limit.exists() and used.exists() and limit.read_text().strip() != "max":

@@ -1,4 +1,4 @@
-"""A temporary clone of what is committed here, to run the pipeline in."""
+"""A temporary clone of the current commit, to run the pipeline in."""
 
 import os
 import subprocess
@@ -13,9 +13,9 @@ from digits.pipeline.checkout import dvc_environment
 
 @contextmanager
 def fresh_clone() -> Iterator[tuple[Path, dict[str, str]]]:
-    """Yield a temporary clone of the commit here, and the environment for a pipeline in it.
+    """Yield a temporary clone of the current commit, and the environment for its pipeline.
 
-    A mirror's folder (DIGITS_MIRROR) is found from there. Raises InputError if git cannot clone.
+    A relative folder in DIGITS_MIRROR becomes absolute. Raises InputError if git cannot clone.
     """
     environment = dvc_environment()
     mirror = os.environ.get("DIGITS_MIRROR", "")

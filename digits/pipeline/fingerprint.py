@@ -1,10 +1,10 @@
 """A stage's fingerprint: a text that changes exactly if the code that the stage runs changes.
 
-It has a line for each module of the project that the stage imports, directly or not, and for each
-data file that such a module reads: path and SHA-256. A module's hash is that of its code, without
+It has a line with path and SHA-256 for each project module that the stage imports, directly or not.
+The data files that these modules read have such a line too. A module's hash covers its code without
 comments, docstrings and blank lines. The pins of the third-party packages follow.
 
-This needs the standard library only, and gives the same text on every supported Python.
+This module imports only the standard library. The text is the same on every supported Python.
 """
 
 from pathlib import Path
@@ -56,7 +56,7 @@ PINS_WITHOUT_EFFECT = {
     "typing-extensions": "declares types",
     "wheel": "builds packages",
 }
-CHECKSUMS = "published checksums decide what comes out of a download"
+CHECKSUMS = "downloads are checked against published checksums"
 PINS_WITHOUT_EFFECT_ON = {"download": {"torch": CHECKSUMS, "torchvision": CHECKSUMS}}
 
 

@@ -1,8 +1,8 @@
-"""Which modules of this project a module runs: its imports, their imports, and so on.
+"""The modules of this project that a module runs: its imports, their imports, and so on.
 
-They are read from the source; nothing is imported for this. An import inside a function counts like
-any other. A module that is loaded by name has no import statement, so the caller names it among the
-roots.
+They are read from the source code, without importing it. An import inside a function counts like
+any other. A module that is loaded by name has no import statement, so the caller lists it as a
+root.
 """
 
 import ast
@@ -21,11 +21,11 @@ OWN_PACKAGES = ("digits", "stages")
 
 @dataclass(frozen=True)
 class Module:
-    """What one source file says.
+    """The contents of one source file.
 
     sha256      of its code, without comments, docstrings and blank lines
-    imports     full names: modules, and what may be one ("digits.base.files.read_json")
-    data_files  the literal DATA_FILES: files beside the module that it reads
+    imports     full names of modules, or of their attributes ("digits.base.files.read_json")
+    data_files  the literal DATA_FILES: the files beside the module that it reads
     """
 
     sha256: str
@@ -35,7 +35,7 @@ class Module:
 
 @dataclass
 class Closure:
-    """All that some modules run.
+    """All code that a set of modules runs.
 
     sha256    of the project's modules and data files, by path from the checkout's root
     packages  third-party packages by import name, each with the path of a module that imports it
@@ -48,8 +48,8 @@ class Closure:
 def import_closure(root: Path, roots: Iterable[str], without: Iterable[str] = ()) -> Closure:
     """Return what the modules named in `roots` run, in the checkout `root`.
 
-    The packages in `without` are left out, and what they import. Raises InputError if a root does
-    not exist or a module is not Python.
+    The packages in `without` and their imports are left out. Raises InputError if a root does not
+    exist or a module is not Python.
     """
     closure = Closure()
     waiting = list(roots)
@@ -96,7 +96,7 @@ def module_file(root: Path, name: str) -> str | None:
 
 
 def source_files(root: Path, name: str) -> Iterator[str]:
-    """Yield the sources of the packages that lead to a module, and its own.
+    """Yield the sources of the packages above a module, then its own.
 
     The last part of the name may be an attribute of a module, which has no source.
     """
@@ -107,7 +107,7 @@ def source_files(root: Path, name: str) -> Iterator[str]:
 
 
 def read_module(root: Path, path: str) -> Module:
-    """Return what a source file says; raise InputError if it is not Python."""
+    """Return the contents of a source file; raise InputError if it is not Python."""
     package = Path(path).parent.as_posix().replace("/", ".")
     try:
         return parse_module((root / path).read_text("utf-8-sig"), package)
@@ -117,7 +117,7 @@ def read_module(root: Path, path: str) -> Module:
 
 @lru_cache(maxsize=1024)
 def parse_module(source: str, package: str) -> Module:
-    """Return what the source of a module in a package says."""
+    """Return the contents of a module's source; `package` is the package that it is in."""
     imports: set[str] = set()
     data_files: tuple[str, ...] = ()
     tree = ast.parse(source)

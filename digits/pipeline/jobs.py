@@ -1,10 +1,9 @@
 """Bring the pipeline up to date with several stages at a time.
 
-`dvc repro` runs one stage after another. Here each stage is a `dvc --wait-for-lock repro
---single-item STAGE` of its own, which DVC allows beside others. A stage starts as soon as those
-that it needs have ended, the longest first. `threads` of params.yaml holds for each stage, because
-results depend on it. To keep the stages off each other's cores, each gets its share of them (on
-Linux).
+`dvc repro` runs one stage after another. This module starts `dvc --wait-for-lock repro
+--single-item STAGE` for each stage, because DVC allows these commands side by side. A stage starts
+when the stages that it depends on have ended, the longest first. Each stage uses `threads` of
+params.yaml, because results depend on it. On Linux, each stage runs on its own share of the cores.
 """
 
 import contextlib
@@ -34,18 +33,18 @@ from digits.pipeline.capacity import (
 )
 from digits.pipeline.checkout import dvc_command, dvc_environment, hash_code
 
-Graph = dict[str, set[str]]  # a stage, and the stages that it needs
+Graph = dict[str, set[str]]  # each stage, and the stages that it depends on
 STOPPED = (
-    "stopped; `make run` resumes: after the last finished stages, and a training after its last"
-    " finished epoch"
+    "stopped; `make run` resumes after the last finished stages, and within a training after its"
+    " last finished epoch"
 )
 
 
 @dataclass(frozen=True)
 class Output:
-    """Where lines go: what happens, and what went wrong."""
+    """The functions that print: `info` prints progress, `warn` prints errors."""
 
-    tell: Callable[[str], None]
+    info: Callable[[str], None]
     warn: Callable[[str], None]
 
 
@@ -69,27 +68,27 @@ def run_stale_stages(jobs: int, output: Output) -> int:
     hash_code()
     graph = stale_stages()
     if not graph:
-        output.tell("everything is up to date")
+        output.info("everything is up to date")
         return 0
     costs = {stage: read_cost(stage) for stage in graph}
     cores = usable_cores()
     fitting = count_fitting(jobs, costs.values(), len(cores), available_memory_bytes())
     if fitting < jobs:
-        output.tell(
-            f"{fitting} instead of {jobs} at a time:"
-            f" {len(cores)} cores and the free memory are enough for that"
+        output.info(
+            f"running {fitting} instead of {jobs} stages at a time:"
+            f" {len(cores)} cores and the free memory allow no more"
         )
     shares = [cores[index::fitting] for index in range(fitting)]
     return Crew(graph, costs, shares, output).run()
 
 
 def stale_stages() -> Graph:
-    """Return the stages that are not up to date, and all that need them, directly or not."""
+    """Return the stages that are not up to date, and all stages that depend on them."""
     try:
         with Repo() as repo:
             changed = repo.status()
-            graph = repo.index.graph  # an edge leads from a stage to one that it needs
-            # Those of this folder's dvc.yaml; below it may be other pipelines.
+            graph = repo.index.graph  # an edge leads from a stage to a dependency
+            # Only the stages of this folder's dvc.yaml: subfolders may have other pipelines.
             stale = {stage for stage in graph if stage.addressing in changed}
             stale = stale.union(*(networkx.ancestors(graph, stage) for stage in stale))
             stale = {stage for stage in stale if stage.path_in_repo == "dvc.yaml"}
@@ -106,8 +105,8 @@ def stale_stages() -> Graph:
 class Crew:
     """Runs the stages of a graph, at most one on each share of the cores.
 
-    After a failure nothing new starts, and the running stages finish. After a signal they are
-    stopped.
+    After a failure the running stages finish, and no other stage starts. A signal stops the running
+    stages.
     """
 
     def __init__(
@@ -139,13 +138,13 @@ class Crew:
         return int(self.has_failed)
 
     def start_ready(self) -> None:
-        """Start the stages that need nothing more, the longest first, while shares are free."""
+        """Start the stages with finished dependencies, the longest first, while shares are free."""
         self.ready += self.sorter.get_ready()
         self.ready.sort(key=lambda stage: -self.costs[stage].seconds)
         while self.ready and self.shares:
-            # A stage that is alone stays alone: nothing becomes ready before it ends.
+            # A stage that starts alone stays alone: no stage becomes ready before it ends.
             is_alone = not self.running and len(self.ready) == 1
-            self.output.tell(f"{self.ready[0]} ...")
+            self.output.info(f"{self.ready[0]} ...")
             self.running.append(start(self.ready.pop(0), self.shares.pop(), is_alone))
 
     def collect_ended(self, is_stopped: bool) -> None:
@@ -157,27 +156,27 @@ class Crew:
             self.report(job, is_stopped)
 
     def report(self, job: Job, is_stopped: bool) -> None:
-        """Tell how a stage ended, its warnings, and all that it printed if it failed."""
+        """Print how a stage ended, and its warnings; if it failed, print all its output."""
         job.log.seek(0)
         printed = job.log.read()
         job.log.close()
         seconds = f"{time.perf_counter() - job.started:.1f} s"
         if job.process.returncode:
             self.has_failed = True
-            self.output.tell(f"{job.stage} {'stopped' if is_stopped else 'failed'} after {seconds}")
+            self.output.info(f"{job.stage} {'stopped' if is_stopped else 'failed'} after {seconds}")
             if not is_stopped:
                 self.output.warn(printed.rstrip("\n"))
             return
         has_run = f"Running stage '{job.stage}'" in printed
-        self.output.tell(f"{job.stage} {seconds if has_run else 'up to date'}")
+        self.output.info(f"{job.stage} {seconds if has_run else 'up to date'}")
         for line in printed.splitlines():
             if line.startswith("warning: "):
-                self.output.tell(line)
+                self.output.info(line)
 
     def stop(self, kill: bool) -> None:
-        """Interrupt the stages' own processes, each once; `kill` ends DVC too, at once.
+        """Interrupt the processes of the stages, each once; with `kill`, kill them and DVC.
 
-        DVC then ends by itself, so dvc.lock is never cut short.
+        After an interrupt DVC ends by itself, so dvc.lock is never cut short.
         """
         for job in self.running:
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -190,7 +189,7 @@ class Crew:
 
 @contextlib.contextmanager
 def caught_signals() -> Iterator[list[int]]:
-    """Yield the numbers of the signals to stop that arrive while the body runs."""
+    """Yield the list of the stop signals that have arrived since the body began."""
     signals: list[int] = []
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {
@@ -207,8 +206,8 @@ def caught_signals() -> Iterator[list[int]]:
 def start(stage: str, cores: list[int], is_alone: bool) -> Job:
     """Start DVC on a stage, on these cores only unless it is alone."""
     log = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
-    # A process group of its own: Ctrl-C reaches this process alone. It stops the stages and lets
-    # DVC finish its files.
+    # DVC gets its own process group, so that Ctrl-C reaches only this process. This process stops
+    # the stages and lets DVC finish its files.
     process = subprocess.Popen(
         dvc_command("--wait-for-lock", "repro", "--single-item", stage),
         env=dvc_environment(),
@@ -218,6 +217,6 @@ def start(stage: str, cores: list[int], is_alone: bool) -> Job:
         process_group=0,
     )
     if sys.platform == "linux" and not is_alone:
-        # Before it starts a thread or a process, which inherit it.
+        # Set this before DVC starts a thread or a process: they inherit it.
         os.sched_setaffinity(process.pid, cores)
     return Job(stage, process, log, cores)

@@ -1,4 +1,4 @@
-"""dvc.lock: what DVC last read and wrote, by stage. Compare two, or find what is stale in one."""
+"""dvc.lock: what each stage last read and wrote. Compare two locks, or find stale entries."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,6 +16,8 @@ LOCK = "dvc.lock"
 PIPELINE = "dvc.yaml"
 # The outputs that hold wall-clock times. No other output depends on them.
 TIMING = ("timings/", "plots/report.html", "plots/timing/")
+
+SAME_COMMIT = "check out the same commit in both, and run `dvc repro`"
 
 # PyYAML's C parser reads the lock of 200 runs in 0.1 s; in Python it takes seconds.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -37,7 +39,7 @@ def read_lock(root: Path) -> dict[str, Entry]:
 
 
 def remove_entries(root: Path, names: Iterable[str]) -> None:
-    """Cut the entries of stages out of a checkout's dvc.lock; the rest keeps its bytes."""
+    """Remove the entries of stages from a checkout's dvc.lock; the rest keeps its bytes."""
     path = root / LOCK
     lines = path.read_text("utf-8").splitlines(keepends=True)
     places = stage_lines(path)
@@ -47,7 +49,7 @@ def remove_entries(root: Path, names: Iterable[str]) -> None:
 
 
 def stage_lines(path: Path) -> dict[str, tuple[int, int]]:
-    """Return where each stage stands in dvc.yaml or dvc.lock: its first line, and the line after.
+    """Return each stage's place in dvc.yaml or dvc.lock: its first line, and the line after it.
 
     Lines count from 1.
     """
@@ -65,14 +67,14 @@ def differing_outputs(ours: dict[str, Entry], theirs: dict[str, Entry]) -> list[
     """
     if ours.keys() != theirs.keys():
         different = ", ".join(sorted(ours.keys() ^ theirs.keys()))
-        raise InputError(f"not the same stages: {different} in one only; run `dvc repro` in both")
+        raise InputError(f"stages in one {LOCK} only: {different}; {SAME_COMMIT}")
     made = output_hashes(ours)
     for stage in ours:
         mine, other = ours[stage], theirs[stage]
         if mine.get("params") != other.get("params"):
-            raise not_the_same(stage, "params")
+            raise InputError(f"{stage} has different params in the two checkouts; {SAME_COMMIT}")
         if sources(mine, made) != sources(other, made):
-            raise not_the_same(stage, "deps")
+            raise InputError(f"{stage} has different deps in the two checkouts; {SAME_COMMIT}")
     other_made = output_hashes(theirs)
     return [
         path
@@ -81,23 +83,15 @@ def differing_outputs(ours: dict[str, Entry], theirs: dict[str, Entry]) -> list[
     ]
 
 
-def not_the_same(stage: str, part: str) -> InputError:
-    """Return the error for two checkouts that cannot be compared."""
-    return InputError(
-        f"not the same pipeline: {stage} has other {part};"
-        " check out the same commit in both, and run `dvc repro`"
-    )
-
-
 def output_hashes(stages: Mapping[str, Entry]) -> dict[str, str]:
     """Return the hash of every output by its path."""
     return {out["path"]: out["md5"] for entry in stages.values() for out in entry["outs"]}
 
 
 def sources(entry: Entry, made: Iterable[str]) -> dict[str, str]:
-    """Return the hashes of a stage's deps that no stage makes, and of its fingerprint.
+    """Return the hashes of a stage's fingerprint and of its deps that are not outputs of a stage.
 
-    The stage that makes the fingerprints has none: a changed comment in its deps is no other code.
+    The stage `fingerprint` has none, because a changed comment in its deps changes no code.
     """
     if any(out["path"] == FINGERPRINTS for out in entry["outs"]):
         return {}
@@ -119,18 +113,18 @@ def overlap(one: str, other: str) -> bool:
 
 
 def stale_entries(root: Path) -> list[str]:
-    """Return a line for each stage whose entry in dvc.lock does not fit the checkout `root`.
+    """Return a line for each stage with an entry in dvc.lock that does not fit the checkout `root`.
 
-    An entry must have the stage's command, paths, parameters and fingerprint, which is computed
-    here, and the hashes of the outputs that are there. Cached outputs may be absent. The deps of
-    the stage `fingerprint` are not compared: a changed comment leaves every fingerprint as it is.
+    An entry must have the stage's command, paths and parameters, its newly computed fingerprint,
+    and the hashes of the existing outputs. Cached outputs may be absent. The deps of the stage
+    `fingerprint` are not compared, because a changed comment leaves every fingerprint as it is.
     """
     from dvc.repo import Repo  # takes a second
 
     locked, lines = read_lock(root), stage_lines(root / PIPELINE)
     # A checkout may be a plain copy of the files, without git.
     with Repo(str(root), config={"core": {"no_scm": True}}) as repo:
-        # Those of this folder's dvc.yaml: below it may be other pipelines.
+        # Only the stages of this folder's dvc.yaml: subfolders may have other pipelines.
         stages = {
             stage.name: stage for stage in repo.index.stages if stage.path_in_repo == PIPELINE
         }
@@ -158,25 +152,25 @@ def faults(stage: Any, locked: Mapping[str, Entry], root: Path) -> Iterator[str]
         yield f"is not in {LOCK}"
         return
     if stage.cmd_changed:
-        yield f"has another command than {LOCK}"
+        yield f"has a different command in {LOCK}"
     yield from path_faults(stage, entry)
     for params in stage.params:
         for name in params.status().get("params.yaml", {}):
-            yield f"{name} has another value than {LOCK}"
+            yield f"{name} has a different value in {LOCK}"
     made = output_hashes(locked)
     for dep in entry["deps"]:
         if made.get(dep["path"], dep["md5"]) != dep["md5"]:
-            yield f"{dep['path']} has another hash than in the entry of the stage that makes it"
+            yield f"{dep['path']} has a different hash in the entry of the stage that makes it"
         if is_fingerprint(dep["path"]) and dep["md5"] != fingerprint_md5(dep["path"], root):
-            yield f"{dep['path']} has another hash than {LOCK}"
+            yield f"{dep['path']} has a different hash in {LOCK}"
     for out in stage.outs:
         if (out.exists or not out.use_cache) and out.workspace_status():
-            is_there = "has another hash than" if out.exists else "is missing; it is in"
-            yield f"{out.def_path} {is_there} {LOCK}"
+            difference = "has a different hash in" if out.exists else "is missing; it is in"
+            yield f"{out.def_path} {difference} {LOCK}"
 
 
 def path_faults(stage: Any, entry: Entry) -> Iterator[str]:
-    """Yield the paths and parameters that a stage or its entry has and the other has not."""
+    """Yield the paths and parameters that only the stage or only its entry has."""
     declared = {
         "deps": {dep.def_path for dep in stage.deps if dep not in stage.params},
         "outs": {out.def_path for out in stage.outs},

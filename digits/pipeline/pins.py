@@ -1,4 +1,4 @@
-"""The pins of third-party packages and of all that these require, from a lock that uv compiled.
+"""The pins of third-party packages and of their requirements, from a lock that uv compiled.
 
 uv notes below each pin which packages require it:
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from digits.errors import InputError
 
-# Packages whose import name is not the name of their distribution.
+# Import names that differ from the names of their distributions.
 DISTRIBUTIONS = {
     "PIL": ("pillow",),
     "mpl_toolkits": ("matplotlib",),
@@ -32,7 +32,7 @@ class Pins:
     """The pins in a lock, by the names of the distributions.
 
     lines  "name==version", some with "; marker"; several if they differ from system to system
-    needs  the distributions that each one requires
+    needs  the distributions that each distribution requires
     """
 
     path: Path
@@ -66,18 +66,21 @@ def normalize_name(name: str) -> str:
 
 
 def collect_pins(pins: Pins, packages: Mapping[str, str], without: Collection[str]) -> list[str]:
-    """Return the pins of packages and of all that these require, sorted.
+    """Return the pins of packages and of their requirements, sorted.
 
-    A package is given by its import name, with a module that imports it. The distributions in
-    `without` are left out, and what only they require. Raises InputError for a package without
-    a pin.
+    `packages` has each package's import name, and a module that imports it. The distributions in
+    `without` are left out, and so is what only they require. Raises InputError for a package
+    without a pin.
     """
     waiting: list[str] = []
     for package, module in packages.items():
         names = DISTRIBUTIONS.get(package, (normalize_name(package),))
         found = [name for name in names if name in pins.lines]
         if not found and not set(names) & set(without):
-            raise InputError(f"{pins.path}: has no pin of {names[0]}, which {module} imports")
+            raise InputError(
+                f"{pins.path}: has no pin of {names[0]}, which {module} imports; "
+                "add it to pyproject.toml and run `make lock`"
+            )
         waiting += found
     reached: set[str] = set()
     while waiting:

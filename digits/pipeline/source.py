@@ -1,7 +1,7 @@
-"""A module's code without what never changes its effect: comments, docstrings and blank lines.
+"""A module's code without the parts that change no effect: comments, docstrings, blank lines.
 
-They are cut out by position, so what remains is the author's own text, the same on every Python.
-(The text of `ast.dump` and `ast.unparse` changes from one Python to the next.)
+They are cut out by position. The rest is the author's own text, so it is the same on every Python.
+(The text of `ast.dump` and `ast.unparse` differs from Python to Python.)
 """
 
 import ast
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import accumulate
 from typing import NamedTuple
 
-# Stands for a line break inside a string. Python allows no such character in a source file.
+# Replaces a line break inside a string. A Python source file cannot contain this character.
 BREAK = "\0"
 # From Python 3.12 an f-string is several tokens, from 3.14 a template string too.
 STRING_STARTS = ("FSTRING_START", "TSTRING_START")
@@ -19,7 +19,7 @@ STRING_ENDS = ("FSTRING_END", "TSTRING_END")
 
 
 class Span(NamedTuple):
-    """A part of a text, from `start` to before `end`: a string that is kept, or what is cut."""
+    """A part of a text, from `start` to before `end`: a string to keep, or a part to cut."""
 
     start: int
     is_kept: bool
@@ -36,19 +36,19 @@ def strip_source(source: str, tree: ast.Module | None = None) -> str:
     lines = text.split("\n")
     # Where each line begins, by its number, from 1.
     starts = [0, *accumulate((len(line) + 1 for line in lines), initial=0)]
-    # A docstring sorts before the string token at its place, and that one is then skipped.
+    # A docstring sorts before the string token at its place, so the loop skips the token.
     docstrings = docstring_spans(tree or ast.parse(text), lines, starts)
     spans = sorted([*docstrings, *token_spans(text, starts)])
-    pieces, end = [], 0
+    kept, end = [], 0
     for span in spans:
         if span.start < end:
             continue
-        pieces.append(text[end : span.start])
+        kept.append(text[end : span.start])
         if span.is_kept:
-            pieces.append(text[span.start : span.end].replace("\n", BREAK))
+            kept.append(text[span.start : span.end].replace("\n", BREAK))
         end = span.end
-    pieces.append(text[end:])
-    stripped = [line.rstrip() for line in "".join(pieces).split("\n")]
+    kept.append(text[end:])
+    stripped = [line.rstrip() for line in "".join(kept).split("\n")]
     return "".join(f"{line}\n" for line in stripped if line).replace(BREAK, "\n")
 
 
@@ -81,8 +81,8 @@ def docstring_spans(tree: ast.Module, lines: list[str], starts: list[int]) -> It
 def token_spans(text: str, starts: list[int]) -> Iterator[Span]:
     """Yield the comments, which are cut, and the strings, which are kept.
 
-    An f-string is one span on every Python: from 3.12, whose tokens are its parts, too. Ends are
-    counted from the tokens' own text: Python 3.12.1 gives wrong ones for strings of several lines.
+    An f-string is one span on every Python, although it is several tokens from Python 3.12 on. Ends
+    are computed from the text, because Python 3.12.1 gives wrong ends of strings of several lines.
     """
     opened: list[int] = []
     for token in tokenize.generate_tokens(io.StringIO(text).readline):

@@ -1,1 +1,1 @@
-"""Preprocess: what is decided on the training split, and how it is applied to images."""
+"""Preprocess: fit to the training split, and apply the result to images."""

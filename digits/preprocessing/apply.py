@@ -1,7 +1,7 @@
-"""From raw images to a network's inputs: normalise, and keep the pixels that pruning left.
+"""Turn raw images into network inputs: normalise them, and drop the pruned pixels.
 
-Raw images are uint8 (n, 28, 28); 0 is background, 255 is ink. `digits/preprocessing/fit.py` decides
-what to subtract, what to divide by and which pixels to keep.
+Raw images are uint8 (n, 28, 28); 0 is background, 255 is ink. `digits/preprocessing/fit.py` finds
+the mean, the standard deviation and the pixels to keep.
 """
 
 from pathlib import Path
@@ -15,7 +15,7 @@ from digits.errors import InputError
 
 
 class Preprocessing(Section):
-    """What was decided on the training split, and what the images are. It travels with every model.
+    """The fit to the training split, and the names of the data. Every model file has a copy.
 
     normalised pixel = (raw pixel - mean) / std; kept_pixels are positions in the image flattened
     row by row, ascending.
@@ -30,7 +30,7 @@ class Preprocessing(Section):
 
 
 def load_preprocessing(path: Path) -> Preprocessing:
-    """Return what preprocess wrote; raise InputError if the file is missing or damaged."""
+    """Return the result of preprocess; raise InputError if its file is missing or damaged."""
     try:
         return Preprocessing.model_validate(read_json(path))
     except ValidationError as error:
@@ -45,9 +45,7 @@ def normalize(images: np.ndarray, mean: float, std: float) -> np.ndarray:
 
 
 def network_inputs(images: np.ndarray, kept_pixels: list[int] | None) -> np.ndarray:
-    """Return normalised images as a network takes them: (n, 28, 28, 1), or (n, n_kept) where there
-    are kept pixels.
-    """
+    """Return normalised images as network inputs: (n, 28, 28, 1), or (n, n_kept) of kept pixels."""
     if kept_pixels is None:
         return images[..., np.newaxis]
     return images.reshape(len(images), -1).take(kept_pixels, axis=1)

@@ -1,7 +1,6 @@
-"""What preprocessing decides: the split; then, from the training split alone, the normalisation and
-the pixels to keep.
+"""Split the data, then fit the normalisation and the kept pixels to the training split alone.
 
-Raw images are uint8 (n, 28, 28); 0 is background and 255 is ink. Samples are positions in them.
+Raw images are uint8 (n, 28, 28); 0 is background and 255 is ink. `samples` are indices of images.
 """
 
 import math
@@ -15,22 +14,24 @@ from digits.errors import InputError
 from digits.preprocessing.apply import Preprocessing
 from digits.preprocessing.params import Preprocess
 
-PART = 1000  # images
+PART = 1000  # images at a time
 
 
 def split_train_validation(
     labels: np.ndarray, train_size: int | None, validation_size: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the samples of the training and the validation split, each class in proportion.
+    """Return the samples of the training and of the validation split, stratified by class.
 
-    They are drawn from the seed. Raises InputError if the splits do not fit in the data.
+    They depend on the seed. Raises InputError if the splits do not fit in the data.
     """
     n_rest = len(labels) - validation_size
     if (train_size or 1) > n_rest:
-        wanted = f"train_size {train_size} and validation_size" if train_size else "validation_size"
+        sizes = [f"validation_size is {validation_size}"]
+        if train_size:
+            sizes.insert(0, f"train_size is {train_size}")
         raise InputError(
-            f"params.yaml: preprocess: {wanted} {validation_size} do not fit in {len(labels)} "
-            "training images"
+            f"params.yaml: preprocess: {' and '.join(sizes)}; expected splits that fit in "
+            f"{len(labels)} training images"
         )
     try:
         train, validation = train_test_split(
@@ -42,7 +43,7 @@ def split_train_validation(
         )
     except ValueError as error:
         raise InputError(
-            f"params.yaml: preprocess: no stratified split of {len(labels)} training images: "
+            f"params.yaml: preprocess: could not split {len(labels)} training images by class: "
             f"{error}"
         ) from None
     return train, validation
@@ -55,7 +56,7 @@ def fit_preprocessing(
     images: np.ndarray,
     samples: np.ndarray,
 ) -> Preprocessing:
-    """Return what the training samples of the raw images decide, together with the names."""
+    """Fit to the training samples of the raw images; return the result with the names."""
     pixels = sum_pixels(images, samples)
     mean, std = fit_normalization(options.normalization, pixels)
     return Preprocessing(
@@ -71,7 +72,7 @@ def fit_preprocessing(
 class PixelSums(NamedTuple):
     """The number of images, and each pixel's sum and sum of squares over them, int64 (784,).
 
-    Integers are exact, in whatever order they are added.
+    Integer sums are exact in any order of the images.
     """
 
     n_images: int
@@ -90,7 +91,7 @@ def sum_pixels(images: np.ndarray, samples: np.ndarray) -> PixelSums:
 
 
 def in_parts(images: np.ndarray, samples: np.ndarray) -> Iterator[np.ndarray]:
-    """Yield these samples of the images, some at a time: all at once would double the memory."""
+    """Yield these samples of the images in parts: a copy of all would double the memory."""
     for start in range(0, len(samples), PART):
         yield images[samples[start : start + PART]]
 
@@ -122,9 +123,8 @@ def find_kept_pixels(pixels: PixelSums, threshold: float) -> list[int]:
     variances = (pixels.n_images * pixels.squares - pixels.sums**2) / (255 * pixels.n_images) ** 2
     kept: list[int] = np.flatnonzero(variances > threshold).tolist()
     if not kept:
-        largest = f"the largest variance is {variances.max():.4g}"
         raise InputError(
-            f"params.yaml: preprocess.prune_threshold is {threshold}; expected one that leaves "
-            f"pixels: {largest}"
+            f"params.yaml: preprocess.prune_threshold is {threshold}; expected less than the "
+            f"largest variance of a pixel, {variances.max():.4g}"
         )
     return kept

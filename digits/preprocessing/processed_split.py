@@ -16,7 +16,7 @@ def write_processed_split(
     samples: np.ndarray,
     preprocessing: Preprocessing,
 ) -> None:
-    """Normalise the raw images with these sample numbers, part by part, and write the split."""
+    """Normalise these samples of the raw images, part by part, and write the split."""
     mean, std = preprocessing.mean, preprocessing.std
     normalized = (normalize(part, mean, std) for part in in_parts(images, samples))
     shape = (len(samples), *images.shape[1:])

@@ -1,1 +1,1 @@
-"""Visualize: what was measured, as tables, figures and a page."""
+"""Visualize: the results as tables, figures and a page."""

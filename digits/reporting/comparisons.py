@@ -1,6 +1,6 @@
-"""Are two runs really different? McNemar's test on the same test images.
+"""McNemar's test of each pair of runs on the same test images.
 
-It is corrected for the number of pairs by Holm's method.
+Holm's method corrects it for the number of pairs.
 """
 
 from itertools import combinations, islice
@@ -14,7 +14,7 @@ from statsmodels.stats.multitest import multipletests
 from digits.reporting.results import RunResult
 
 SIGNIFICANCE = 0.05
-# All that have a name of one or two letters. Their number may double with every two or three runs.
+# All names of one or two letters. Two or three more runs can double the number of groups.
 MAX_GROUPS = 702
 COLUMNS = [
     "first",
@@ -78,9 +78,8 @@ def group_letters(names: list[str], pairs: pd.DataFrame) -> dict[str, str]:
     """Return the letters of each run's significance groups; `names` has the best run first.
 
     Two runs share a letter exactly if they do not differ significantly. Each letter stands for a
-    largest set of runs without a significant difference (Piepho, 2004). The sets may overlap, so a
-    run may have several letters. With more than 702 sets, which many runs can cause, no run gets a
-    letter.
+    maximal set of runs without a significant difference (Piepho, 2004). The sets may overlap, so a
+    run may have several letters. With more than 702 sets, no run gets a letter.
     """
     not_different = nx.Graph()
     not_different.add_nodes_from(names)
@@ -95,7 +94,7 @@ def group_letters(names: list[str], pairs: pd.DataFrame) -> dict[str, str]:
     for number, group in enumerate(groups):
         for place in group:
             letters[names[place]].append(letter(number))
-    return {name: " ".join(of_run) for name, of_run in letters.items()}
+    return {name: " ".join(names_of_groups) for name, names_of_groups in letters.items()}
 
 
 def letter(number: int) -> str:

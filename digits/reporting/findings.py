@@ -1,4 +1,4 @@
-"""All that the tables, the figures and the report show."""
+"""The content of the tables, the figures and the report."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Recipe(Protocol):
 
 
 class TrainedRun(NamedRun, Protocol):
-    """A run as params.yaml has it."""
+    """A run of params.yaml."""
 
     @property
     def recipe(self) -> Recipe: ...
@@ -33,7 +33,7 @@ class TrainedRun(NamedRun, Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Findings:
-    """What was measured, the models it was measured on, and the images.
+    """The results, the models and the images.
 
     `models` and `recipes` are keyed by the result's name. The test images are raw, uint8
     (n_samples, 28, 28); the training images are normalised, float32 of the same shape.
@@ -53,7 +53,7 @@ class Findings:
 
     @cached_property
     def ranking(self) -> pd.DataFrame:
-        """A row a run, the best first, as `results_table` returns it."""
+        """One row per run, the best first, as `results_table` returns it."""
         return results_table(self.results, self.pairs)
 
     @cached_property
@@ -107,7 +107,7 @@ class Findings:
 
 
 def load_findings(runs: Sequence[TrainedRun], root: Path = Path()) -> Findings:
-    """Return what the pipeline measured of these runs; raise InputError if a file is missing."""
+    """Return the pipeline's results for these runs; raise InputError if a file is missing."""
     results = load_results(runs, root)
     models, recipes = {}, {}
     for run, result in zip(runs, results, strict=True):

@@ -1,4 +1,4 @@
-"""What visualize writes: every table and every figure, by its path below plots/."""
+"""The outputs of visualize: every table and every figure, by its path below plots/."""
 
 from collections.abc import Callable
 
@@ -20,7 +20,7 @@ from digits.reporting.figures.samples import plot_sample_predictions, plot_share
 from digits.reporting.findings import Findings
 from digits.reporting.tables import class_table, confusion_table, curves_table, mistakes_table
 
-# Whatever holds wall-clock times is in timing/.
+# Everything that holds wall-clock times is in timing/.
 TABLES: dict[str, Callable[[Findings], pd.DataFrame]] = {
     "learning_curves": lambda found: curves_table(found.results),
     "confusion_matrices": lambda found: confusion_table(found.results, found.class_names),

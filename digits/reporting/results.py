@@ -1,6 +1,6 @@
-"""What was measured, read from the pipeline's files: one record a run.
+"""The results, read from the pipeline's files: one record per run.
 
-The caller says which runs there are. Files that a removed run left behind are not read.
+The caller names the runs. Files of removed runs are ignored.
 """
 
 from collections.abc import Iterable
@@ -27,7 +27,7 @@ MAX_RUNS = 50  # how many runs a figure has room for
 
 
 class NamedRun(Protocol):
-    """A run as params.yaml has it: "torch", "cnn", and the name of its architecture."""
+    """A run of params.yaml: "torch", "cnn", and the name of its architecture."""
 
     @property
     def framework(self) -> str: ...
@@ -43,8 +43,8 @@ class NamedRun(Protocol):
 class RunResult:
     """One run: its metrics, its history, its times, and its test predictions.
 
-    probabilities is float32 (n_samples, n_classes) and labels int64 (n_samples,). What follows from
-    them is computed once: with many runs it is used thousands of times.
+    probabilities is float32 (n_samples, n_classes) and labels int64 (n_samples,). The properties
+    below are computed once: with many runs they are used thousands of times.
     """
 
     framework: str

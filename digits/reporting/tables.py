@@ -1,4 +1,4 @@
-"""Tables of what was measured: long ones for `dvc plots show`, and one row a run for people."""
+"""Tables of the results: long ones for `dvc plots show`, and one row per run for people."""
 
 import base64
 import io
@@ -44,7 +44,7 @@ MISTAKE_COLUMNS = [
     "confidence",
     "image",
 ]
-# Of `leaderboard`: five columns are text or an interval, the others are numbers.
+# The columns of `leaderboard`: five are text or an interval, the others are numbers.
 ALIGNMENT = ["left", "left", "right", "right", "left", *["right"] * 5]
 
 
@@ -140,7 +140,7 @@ def image_uri(image: np.ndarray) -> str:
 
 
 def results_table(results: list[RunResult], pairs: pd.DataFrame) -> pd.DataFrame:
-    """Return one row a run, the best accuracy first: its measures, its costs, and its machine.
+    """Return one row per run, the best accuracy first: its measures, its costs, and its machine.
 
     `pairs` are the runs' comparisons (`digits.reporting.comparisons.compare_pairs`). Runs that
     share a letter of the column `group` do not differ significantly.
@@ -154,7 +154,7 @@ def results_table(results: list[RunResult], pairs: pd.DataFrame) -> pd.DataFrame
 
 
 def results_row(result: RunResult) -> dict[str, Any]:
-    """Return what names a run, then its metrics, then its times and its machine."""
+    """Return the names of a run, then its metrics, its times and its machine."""
     times = {name: value for name, value in result.times.items() if name != "packages"}
     named = {
         "framework": result.framework,

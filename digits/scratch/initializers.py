@@ -1,4 +1,4 @@
-"""Initial weights: random, so that units differ, with a spread that layers neither shrink nor grow.
+"""Initial weights: random, so that units differ, and scaled, so that layers keep the spread.
 
 A unit adds fan_in products, so its variance is fan_in times the variance of W times the mean square
 of its inputs. A kernel of a convolution has fan_in = size * size * channels values, and each input
@@ -23,9 +23,9 @@ def he(shape: tuple[int, ...], generator: Generator) -> NDArray[np.float32]:
 def xavier(shape: tuple[int, ...], generator: Generator) -> NDArray[np.float32]:
     """Draw W from a uniform distribution of variance 2 / (fan_in + fan_out).
 
-    1 / fan_in would keep the spread on the way forward, and 1 / fan_out that of the gradients on
-    the way back; this is between the two (Glorot and Bengio, 2010). A uniform distribution from -a
-    to a has the variance a^2 / 3.
+    1 / fan_in would keep the spread of the outputs in the forward pass. 1 / fan_out would keep the
+    spread of the gradients in the backward pass. This variance is between the two (Glorot and
+    Bengio, 2010). A uniform distribution from -a to a has the variance a^2 / 3.
     """
     fan_in, fan_out = prod(shape[:-1]), prod(shape[:-2]) * shape[-1]
     limit = sqrt(6 / (fan_in + fan_out))

@@ -1,9 +1,9 @@
 """Layers: what each one computes, and how the gradient of the loss L comes back through it.
 
-`forward(x, generator)` returns y and what `backward` will need; a generator is passed in training
-only. `backward(d_y, saved, gradients)` returns d_x and writes the parameters' gradients into the
-arrays gradients["W"] and gradients["b"]. The network sets the parameters as attributes, W and b.
-Between the two calls a layer stores nothing, so threads can share it.
+`forward(x, generator)` returns y and the values that `backward` needs. The generator is None except
+in training. `backward(d_y, saved, gradients)` returns d_x and writes the parameters' gradients into
+the arrays gradients["W"] and gradients["b"]. The network sets the parameters as attributes, W and
+b. A layer stores nothing between the two calls, so threads can share it.
 """
 
 from abc import ABC, abstractmethod
@@ -26,7 +26,7 @@ class Layer(ABC):
 
     W: Array
     b: Array
-    positions_per_output = 1  # Positions of a kernel that one output value comes from.
+    positions_per_output = 1  # How many kernel positions an output value comes from.
     differs_in_training = False  # Whether forward uses its generator.
     couples_samples = False  # Whether an output depends on the other samples of its batch.
     needs_d_x = True  # False in the first layer with parameters: nothing uses its d_x.
@@ -105,7 +105,7 @@ class Conv(Layer):
 
 
 class MaxPool(Layer):
-    """y_nijc = max_ab x_n,(size i + a),(size j + b),c: the maximum of each window, side by side."""
+    """y_nijc = max_ab x_n,(size i + a),(size j + b),c: the maximum of each separate window."""
 
     def __init__(self, size: int):
         self.size = size
@@ -135,8 +135,8 @@ class MaxPool(Layer):
 class BatchNorm(Layer):
     """y = gamma h + beta, where h = (x - mean) / sqrt(variance + epsilon), for each channel.
 
-    In training, mean and variance are those of the batch, and move the running ones: mean <-
-    momentum mean + (1 - momentum) batch mean. Prediction uses the running ones, so an image's
+    In training, mean and variance are those of the batch. They update the running values: mean <-
+    momentum mean + (1 - momentum) batch mean. Prediction uses the running values, so an image's
     output does not depend on its batch (Ioffe and Szegedy, 2015).
     """
 
@@ -209,7 +209,7 @@ class Flatten(Layer):
 
 
 class Dropout(Layer):
-    """In training y = x m / (1 - rate), m = 0 with probability `rate` or 1. Otherwise y = x."""
+    """In training y = x m / (1 - rate): m is 0 with probability `rate`, else 1. Otherwise y = x."""
 
     differs_in_training = True
 
@@ -235,7 +235,7 @@ def windows(x: Array, size: int, stride: int = 1) -> Array:
 
 
 def pad(x: Array, size: int) -> Array:
-    """Return images in a frame of zeros, so that every pixel has a window; an odd zero is last."""
+    """Return images framed with zeros: every pixel has a window; an extra zero goes to the end."""
     frame = (size - 1) // 2, size - 1 - (size - 1) // 2
     return np.pad(x, ((0, 0), frame, frame, (0, 0)))
 

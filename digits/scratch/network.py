@@ -16,14 +16,14 @@ class Network:
     def __init__(
         self, layers: list[Layer], arrays: list[Gradients], loss: Loss = softmax_cross_entropy
     ):
-        """`arrays` holds each layer's initial parameters by name, which are copied."""
+        """`arrays` holds each layer's initial parameters by name. They are copied."""
         self.layers, self.loss = layers, loss
         self.shapes = [{name: a.shape for name, a in by_name.items()} for by_name in arrays]
         flat = [array.ravel() for by_name in arrays for array in by_name.values()]
         self.place_parameters(np.concatenate(flat))
         self.differs_in_training = any(layer.differs_in_training for layer in layers)
         self.couples_samples = any(layer.couples_samples for layer in layers)
-        # The way back ends at the first layer with parameters: nothing uses the images' gradient.
+        # The backward pass ends at the first layer with parameters: no layer needs d_x there.
         self.first = next(index for index, by_name in enumerate(arrays) if by_name)
         layers[self.first].needs_d_x = False
 
@@ -67,7 +67,7 @@ class Network:
         """Return sum_i L_i / n_batch over samples of a batch, and how many are classified right.
 
         Write the gradient into `gradients`. Chain rule: a layer turns the gradient in its output,
-        d_y, into those in its parameters and in its input, which is d_y of the layer before.
+        d_y, into those in its parameters and in its input. Its d_x is d_y of the layer before.
         """
         saved = []
         for layer in self.layers:

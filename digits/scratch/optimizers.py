@@ -49,7 +49,7 @@ class Adam(Optimizer):
     """Step by the gradient's running mean over its running root mean square (Kingma and Ba, 2015).
 
     m <- beta_1 m + (1 - beta_1) g; v <- beta_2 v + (1 - beta_2) g^2. Both start at 0, so after t
-    steps they are too small by the factor 1 - beta^t, and are divided by it: parameters <-
+    steps they are too small by the factor 1 - beta^t. The step divides by it: parameters <-
     parameters - rate m / (1 - beta_1^t) / (sqrt(v / (1 - beta_2^t)) + epsilon).
     """
 
@@ -72,8 +72,8 @@ def conjugate_gradient(
 ) -> OptimizeResult:
     """Minimize by SciPy's nonlinear conjugate gradient (Polak and Ribiere), in float64.
 
-    Each direction is the new downhill one plus a share of the last, so steps do not undo each
-    other. A line search finds the length of the step.
+    Each direction is the downhill direction plus a share of the last direction, so steps do not
+    undo each other. A line search finds the length of the step.
     """
     options = {"maxiter": n_iterations}
     start = start.astype(np.float64)
@@ -83,8 +83,8 @@ def conjugate_gradient(
 def l_bfgs(objective: Objective, start: Array, n_iterations: int, report: Report) -> OptimizeResult:
     """Minimize by SciPy's L-BFGS, in float64.
 
-    The last ten steps, and the changes of the gradient along them, show the curvature, and so how
-    far to go. The first step length is usually good; conjugate gradient usually tries two.
+    The last ten steps, and the changes of the gradient along them, show the curvature, which gives
+    the step length. The first length tried is usually good; conjugate gradient usually tries two.
     """
     # `maxfun` counts the step lengths tried: SciPy's own limit would end a long training early.
     options = {"maxiter": n_iterations, "maxfun": 20 * n_iterations}

@@ -64,10 +64,10 @@ class Batches(GradientSource):
 
 
 class Observer:
-    """Watches a training. A subclass prints what it is shown, or saves it; this one does not."""
+    """Watches a training. Subclasses print or save what they see; this class does nothing."""
 
     def after_step(self, n_samples: int, result: Result) -> None:
-        """See the result of a mini-batch, computed before the step that it led to."""
+        """See the result of a mini-batch, computed before its step."""
 
     def after_epoch(self, epoch: int) -> None:
         """See the number of the epoch that has ended."""
@@ -110,7 +110,7 @@ def minimize_whole(
         return result.loss + network.penalty(l2), result.gradient.astype(np.float64)
 
     def after_iteration(parameters: Array) -> None:
-        # The line search may have tried others after the parameters that it chose.
+        # The line search may have tried other parameters after those that it chose.
         if not np.array_equal(parameters, tried):
             objective(parameters)
         observer.after_step(len(source.x), result)

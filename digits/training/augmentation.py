@@ -13,7 +13,7 @@ from digits.training.params import Augmentation
 
 SIDE = 28
 GRID = 5  # elastic distortion: displacements at 5 x 5 points, and smooth between them
-BATCH = 250  # images at a time: what is computed for them stays in a core's cache
+BATCH = 250  # images at a time: their arrays stay in a core's cache
 
 
 def augment(
@@ -28,8 +28,8 @@ def augment(
 
     `background` is the value of an empty pixel; `seed` is the training's seed and the epoch. Each
     image gets its own affine map, drawn uniformly within the options' bounds, and its own
-    displacement field. The result does not depend on the number of threads or cores: each of our
-    threads gives BLAS one thread, because BLAS sums in another order on several.
+    displacement field. The result does not depend on the number of threads or cores. Each of our
+    threads gives BLAS one thread, because several BLAS threads sum in another order.
     """
     result = np.empty_like(images) if out is None else out
     starts = range(0, len(images), BATCH)
@@ -83,10 +83,10 @@ def draw_sources(
 
 
 def smooth_basis() -> np.ndarray:
-    """Return the matrix, float32 (25, 784), from values at grid points to values at pixels.
+    """Return the matrix, float32 (25, 784), that turns values at grid points into values at pixels.
 
-    A Gaussian lies about each grid point, as wide as the points are apart. Each pixel's column has
-    unit length, so displacements have a variance of about 1 everywhere.
+    Each grid point has a Gaussian. Its standard deviation is the distance between two points. Each
+    pixel's column has unit length, so displacements have a variance of about 1 everywhere.
     """
     points, pixels = np.linspace(0, SIDE - 1, GRID), np.arange(SIDE)
     weights = np.exp(-0.5 * ((pixels - points[:, None]) / (points[1] - points[0])) ** 2)
@@ -101,11 +101,12 @@ SMOOTH = smooth_basis()
 def distort(
     images: np.ndarray, rows: np.ndarray, columns: np.ndarray, background: float
 ) -> np.ndarray:
-    """Return images (n, 28, 28) with pixels from the given places, float32 (n, 784).
+    """Return images (n, 28, 28) with pixels from the places (rows, columns), float32 (n, 784).
 
-    A value is interpolated between the four pixels around its place; outside is background.
+    Each value is interpolated between the four pixels around its place. Outside the image is
+    background.
     """
-    # The second row beyond the image is only ever weighted with 0.
+    # The interpolation always gives the second padded row the weight 0.
     padded = np.pad(images, ((0, 0), (1, 2), (1, 2)), constant_values=np.float32(background))
     side = padded.shape[1]
     rows, columns = np.clip(rows + 1, 0, SIDE + 1), np.clip(columns + 1, 0, SIDE + 1)

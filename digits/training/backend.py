@@ -22,17 +22,17 @@ from digits.training.team import ALONE, Team
 
 @dataclass(frozen=True)
 class Training:
-    """What a back end is given to train on. A back end changes none of it.
+    """The input of `Backend.fit`. A back end must not change it.
 
     layers   the architecture
     weights  where training starts, in the common layout (digits/model/architecture.py)
     images   float32 (n, *input_shape)
     labels   int64 (n,)
-    epochs   one update for each step of each epoch; an epoch may bring its own images
-    seed     of dropout
-    threads  of this process
-    state    None, or what `Recorder.epoch` received after an earlier epoch: training resumes there
-    team     the processes that train together, and their device
+    epochs   the steps of each epoch, one update per step; an epoch may have its own images
+    seed     the seed of dropout
+    threads  the number of threads that this process may use
+    state    what `Recorder.epoch` received last: training resumes from it; None: a new training
+    team     the process group that trains together, and its device
     """
 
     layers: Architecture
@@ -48,20 +48,20 @@ class Training:
 
 
 class Record(Protocol):
-    """What a back end reports to while it trains. Numbers are those of all processes together."""
+    """Receives reports from a back end while it trains. The numbers cover all ranks together."""
 
     def step(self, n_samples: int, loss: float, n_correct: int) -> None:
         """Take one step's mean loss in nats, and how many of its samples were classified right."""
 
     def epoch(self, weights: Weights, state: State | None = None) -> None:
-        """Take the weights after an epoch, and all else that the next epochs depend on."""
+        """Take the weights after an epoch, and the state that the next epochs depend on."""
 
 
 class Backend(Protocol):
     """A framework.
 
-    LIBRARY  the library that computes, with its version
-    FORKS    whether `fit` starts worker processes, with memory of their own
+    LIBRARY  the name and version of the library that computes
+    FORKS    whether `fit` starts worker processes, which have their own memory
     """
 
     LIBRARY: str
@@ -76,10 +76,10 @@ class Backend(Protocol):
         """Return the classes' probabilities, float32 (n, n_classes); each row sums to 1."""
 
     def join(self, run: Run) -> AbstractContextManager[Team]:
-        """Start or join the processes that train the run together."""
+        """Start or join the process group that trains the run."""
 
     def name_device(self, device: str) -> str:
-        """Return the name of a team's device: "cpu", or the GPU's name."""
+        """Return the name of the process group's device: "cpu", or the GPU's name."""
 
 
 def load_backend(framework: str) -> Backend:

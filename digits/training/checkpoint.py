@@ -1,8 +1,7 @@
 """Checkpoints: a killed training resumes after its last finished epoch, and ends in the same bytes.
 
-They lie outside DVC's outputs, which DVC removes before a stage runs. A checkpoint serves only the
-training that made it: its key stands for everything that the result depends on, and a checkpoint
-with another key is ignored.
+Checkpoints are not DVC outputs, because DVC removes outputs before a stage runs. A checkpoint's key
+is a digest of everything that the result depends on. A checkpoint with another key is ignored.
 """
 
 import hashlib
@@ -43,7 +42,7 @@ class Checkpoint:
             partial.write_bytes(pack(progress, self.key))
 
     def load(self) -> Progress | None:
-        """Return the progress of the training with this key; None if there is none to read."""
+        """Return the saved progress; None if the file is missing, damaged or has another key."""
         try:
             return unpack(self.path.read_bytes(), self.key)
         except OSError:
@@ -58,7 +57,7 @@ def pack(progress: Progress, key: str) -> bytes:
     """Return progress and its key as a safetensors file."""
     arrays = {f"weights/{name}": array for name, array in progress.weights.items()}
     arrays |= {f"state/{name}": array for name, array in progress.state.items()}
-    # safetensors loses the order of the names, which is that of the layers.
+    # safetensors loses the order of the names. It is the order of the layers, so store it.
     record = {
         "key": key,
         "n_epochs": progress.n_epochs,
@@ -73,7 +72,7 @@ def pack(progress: Progress, key: str) -> bytes:
 
 
 def unpack(data: bytes, key: str) -> Progress | None:
-    """Return the progress that `pack` was given with this key; None for anything else."""
+    """Return the progress that `pack` stored with this key; None for any other data."""
     try:
         # A safetensors file begins with the length of its header, which is JSON.
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
@@ -98,7 +97,7 @@ def unpack(data: bytes, key: str) -> Progress | None:
 
 
 def share_progress(progress: Progress | None, team: Team) -> Progress | None:
-    """Return rank 0's progress in every process: the others may not see its file."""
+    """Return rank 0's progress on every rank, because the others may not see its file."""
     if team.size == 1:
         return progress
     return unpack(team.broadcast(pack(progress, key="") if progress else b""), key="")
@@ -114,5 +113,5 @@ def digest_arrays(*arrays: np.ndarray) -> str:
 
 
 def training_key(settings: Any) -> str:
-    """Return the SHA-256 digest of settings, as JSON has them, in hexadecimal."""
+    """Return the SHA-256 digest of the settings as JSON, in hexadecimal."""
     return hashlib.sha256(json.dumps(settings).encode()).hexdigest()

@@ -1,6 +1,6 @@
 """Start the processes of a training, and end them all if one of them fails.
 
-The stage's own process is rank 0. It alone writes files, so nothing is written after it has ended.
+The stage's own process is rank 0. Only rank 0 writes files, so no file changes after it has ended.
 """
 
 import os
@@ -17,17 +17,17 @@ from contextlib import contextmanager
 from digits.errors import InputError
 
 PARENT = "DIGITS_PARENT"  # the environment variable with the process id of rank 0
-GRACE_SECONDS = 5.0  # for the main thread to notice by itself that a process was lost
+GRACE_SECONDS = 5.0  # the time that the main thread has to notice a lost rank by itself
 
 
 class Peer:
-    """Another process of this training: this program again, with other environment variables.
+    """Another rank of this training: the same program with its own environment variables.
 
-    What it prints is kept, and not shown.
+    Its output is captured, and only the last line is shown if it fails.
     """
 
     def __init__(self, rank: int, size: int, environment: dict[str, str]):
-        self.name = f"process {rank} of {size}"
+        self.name = f"rank {rank} of {size}"
         self.printed = tempfile.TemporaryFile()  # noqa: SIM115
         self.process = subprocess.Popen(
             [sys.executable, *sys.orig_argv[1:]],
@@ -50,7 +50,7 @@ class Peer:
         return f"{self.name} failed: {printed[-1] if printed else f'exit status {status}'}"
 
     def end(self) -> None:
-        """Kill the process and forget what it printed."""
+        """Kill the process and discard its output."""
         self.process.kill()
         self.process.wait()
         self.printed.close()
@@ -58,11 +58,11 @@ class Peer:
 
 @contextmanager
 def started(variable: str, environments: list[dict[str, str]]) -> Iterator[bool]:
-    """Yield whether this is one of several processes.
+    """Yield whether this process is one of several ranks.
 
-    If a launcher has set `variable`, this is one of its processes. Otherwise one process is started
-    for each of `environments`, this one being the first; fewer than two start none. The started
-    processes end with the body.
+    If a launcher has set `variable`, this process is one of the launcher's ranks. Otherwise this
+    process becomes rank 0 and starts the other ranks: there is one rank for each of `environments`.
+    With fewer than two environments it starts none. The started processes end with the body.
     """
     if variable in os.environ:
         end_with_parent()
@@ -78,11 +78,11 @@ def started(variable: str, environments: list[dict[str, str]]) -> Iterator[bool]
 
 @contextmanager
 def peer_processes(environments: list[dict[str, str]]) -> Iterator[None]:
-    """Run this program again in a process for each of `environments` while the body runs.
+    """Run a copy of this program for each of `environments` while the body runs.
 
     Raises InputError if one of them fails; the first failure ends them all. If this process hangs
-    because of it, it is ended too. When the body ends, the peers have nothing more to contribute:
-    they are killed, whatever their framework may still wait for.
+    after a failure, it is ended too. When the body ends, the peers have done their work. They are
+    killed then, because their framework may still wait for other ranks.
     """
     size = len(environments) + 1
     peers = [Peer(rank, size, variables) for rank, variables in enumerate(environments, start=1)]
@@ -93,8 +93,8 @@ def peer_processes(environments: list[dict[str, str]]) -> Iterator[None]:
     except (InputError, KeyboardInterrupt):
         raise
     except Exception:
-        # If another process has died, its connections broke here. The framework's error about
-        # that says less than the process's own.
+        # The connections of a dead process break here. The framework's error about that says less
+        # than the error of the process.
         deadline = time.monotonic() + GRACE_SECONDS / 2
         while time.monotonic() < deadline and not first_failure(peers):
             time.sleep(0.05)
@@ -108,22 +108,22 @@ def peer_processes(environments: list[dict[str, str]]) -> Iterator[None]:
 
 
 def first_failure(peers: list[Peer]) -> str | None:
-    """Return in one line how a process failed; None if none has.
+    """Return one line about the first failure; None if no process has failed.
 
-    A killed process comes first: the others may have failed because of it.
+    A killed process comes first, because it may have caused the other failures.
     """
     failures = [
         (peer.process.returncode > 0, failure) for peer in peers if (failure := peer.failure())
     ]
     if not failures:
         return None
-    return f"{min(failures)[1]}; nothing was written; run it again to resume"
+    return f"{min(failures)[1]}; no output was written; run the stage again to resume"
 
 
 def watch(peers: list[Peer], ended: threading.Event) -> None:
-    """End this process soon after another has failed, unless it ends by itself.
+    """End this process GRACE_SECONDS after another rank has failed, unless it ends by itself.
 
-    It may wait forever for the other's part.
+    Without this it could wait forever for the failed rank.
     """
     while not ended.wait(0.2):
         if (failure := first_failure(peers)) and not ended.wait(GRACE_SECONDS):
@@ -134,7 +134,7 @@ def watch(peers: list[Peer], ended: threading.Event) -> None:
 
 
 def end_with_parent() -> None:
-    """In a process that rank 0 has started: leave Ctrl-C to rank 0, and end when it ends."""
+    """If rank 0 started this process, leave Ctrl-C to rank 0, and end when rank 0 ends."""
     if PARENT in os.environ:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         parent = int(os.environ[PARENT])

@@ -1,8 +1,8 @@
-"""Where the rows of a training's history go while it trains: a file, and loggers of one's choice.
+"""Loggers: they receive the rows of a training's history while it trains.
 
-The environment variable DIGITS_LOGGER names the loggers: dvclive, tensorboard, mlflow, or several
-with commas. It is no parameter, because no logger changes a result: with any of them, a stage's
-outputs have the same bytes.
+The environment variable DIGITS_LOGGER names the loggers: dvclive, tensorboard or mlflow, or several
+separated by commas. It is not in params.yaml, because no logger changes a result. With any logger,
+a stage's outputs are the same byte for byte.
 """
 
 import os
@@ -20,21 +20,21 @@ from digits.training.run import Run
 LOGGERS = ("dvclive", "tensorboard", "mlflow")  # the modules of digits/training/loggers/
 LOGS = Path("logs")
 
-# Of the history: images_seen, epoch, split, loss (nats), accuracy (a fraction).
+# A row of the history: images_seen, epoch, split, loss (nats), accuracy (a fraction).
 Row = dict[str, Any]
 
 
 class Logger(Protocol):
-    """Takes the rows of one training's history, in their order.
+    """Takes the rows of one training's history, in order.
 
-    A resumed training hands over the rows of before first, so a logger sees all of them.
+    A resumed training first passes its earlier rows, so a logger sees all rows.
     """
 
     def log(self, row: Row) -> None:
         """Take one row, as soon as it is measured."""
 
     def close(self) -> None:
-        """Finish what was written. The training has ended, or an exception ends it."""
+        """Finish the output. It is called after the training, and after an exception in it."""
 
 
 class HistoryFile:
@@ -55,7 +55,7 @@ class HistoryFile:
 
 
 class ToleratedLogger:
-    """A logger that cannot end a training: after its first failure it warns and stays silent."""
+    """A logger that cannot stop a training: after its first error it warns and switches off."""
 
     def __init__(self, name: str, open_logger: Callable[[], Logger]):
         self.name = name
@@ -63,7 +63,7 @@ class ToleratedLogger:
         self.attempt(lambda: setattr(self, "logger", open_logger()))
 
     def log(self, row: Row) -> None:
-        """Hand the row on."""
+        """Pass the row to the logger."""
         if self.logger:
             self.attempt(partial(self.logger.log, row))
 
@@ -79,13 +79,13 @@ class ToleratedLogger:
         except Exception as error:  # a full disk, a server that does not answer, ...
             self.logger = None
             reason = " ".join(f"{type(error).__name__}: {error}".split())
-            sys.stderr.write(f"warning: {self.name} failed and logs nothing more: {reason}\n")
+            sys.stderr.write(f"warning: {self.name} failed and is switched off: {reason}\n")
 
 
 def load_loggers(run: Run) -> list[Logger]:
     """Return the loggers that DIGITS_LOGGER names; none if it is empty.
 
-    Raises InputError for an unknown name and for a logger whose package is missing.
+    Raises InputError for an unknown name, and if a logger's package is missing.
     """
     names = [name.strip() for name in os.environ.get("DIGITS_LOGGER", "").split(",")]
     recipe = run.recipe.model_dump(exclude_none=True)
@@ -98,7 +98,8 @@ def load_loggers(run: Run) -> list[Logger]:
             module = import_module(f"digits.training.loggers.{name}")
         except ModuleNotFoundError as error:
             raise InputError(
-                f"DIGITS_LOGGER={name} needs the package {error.name}; pip install '.[log]'"
+                f"DIGITS_LOGGER is {name!r}, but the package {error.name} is not installed; "
+                "run pip install '.[log]'"
             ) from None
         open_logger = partial(module.open_logger, LOGS / name / run.framework / run.name, recipe)
         loggers.append(ToleratedLogger(name, open_logger))

@@ -1,4 +1,4 @@
-"""One training, whatever the framework: from a run and its data to a model and its record."""
+"""One training in any framework: from a run and its data to a model and its record."""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -30,7 +30,7 @@ Split = tuple[np.ndarray, np.ndarray]  # normalised images, float32 (n, 28, 28);
 
 
 class TrainingData(NamedTuple):
-    """What a run trains on, and how it was preprocessed. There is no test split here."""
+    """The data that a run trains on, and its preprocessing. It has no test split."""
 
     preprocessing: Preprocessing
     train: Split
@@ -58,8 +58,8 @@ def train(
     """Return the trained model and the record of its training.
 
     With a checkpoint, training resumes from it and keeps it up to date. The loggers receive the
-    rows of the history. In a team, only rank 0 records progress and writes checkpoints. Raises
-    DivergedError, an InputError, if the loss is not a finite number.
+    rows of the history. Only rank 0 records progress and writes checkpoints. Raises DivergedError,
+    an InputError, if the loss is not a finite number.
     """
     model = initial_model(run, data.preprocessing)
     images, labels = model.inputs_from_normalized(data.train[0]), data.train[1]

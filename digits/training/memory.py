@@ -25,8 +25,8 @@ def keep_freed_memory() -> None:
 def peak_memory_bytes(with_workers: bool) -> int:
     """Return this process's peak resident set; with workers, plus that of its largest ended child.
 
-    With two workers that covers both. Shared pages count twice, so it is an upper bound. Each
-    process of a team (digits/training/team.py) counts itself.
+    With two workers the sum covers both: this process is one of them. Shared pages count twice, so
+    it is an upper bound. Each rank of a process group counts its own memory.
     """
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     if with_workers:

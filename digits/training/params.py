@@ -61,9 +61,9 @@ class Recipe(Section):
     @field_validator("optimizer", mode="before")
     @classmethod
     def check_minimizer(cls, name: Any) -> Any:
-        """Say that a minimizer exists, but in the engine only."""
+        """Raise an error that names the engine if another framework asks for a minimizer."""
         if name in MINIMIZERS and not issubclass(cls, ScratchRecipe):
-            text = "is '{name}'; expected one of: sgd, adam ({name} is scratch's alone)"
+            text = "is '{name}'; expected one of: sgd, adam ({name} is for scratch only)"
             raise PydanticCustomError("key", text, {"name": name})
         return name
 

@@ -1,4 +1,4 @@
-"""What a training ran on. It is recorded beside its times, which mean nothing without it."""
+"""The machine and the packages of a training: its times mean nothing without them."""
 
 import os
 import platform
@@ -23,7 +23,7 @@ def describe_machine() -> dict[str, str | int]:
 def package_versions(fingerprint: str) -> dict[str, str]:
     """Return the installed versions of the packages that a stage's fingerprint pins, by name.
 
-    Packages for other systems are not installed, and left out.
+    Packages for other systems are left out, because they are not installed.
     """
     versions = {}
     for line in fingerprint.splitlines():
@@ -38,7 +38,7 @@ def package_versions(fingerprint: str) -> dict[str, str]:
 
 
 def processor_name() -> str:
-    """Return the processor's name from Linux, on other systems from Python."""
+    """Return the processor's name from Linux; on other systems from Python."""
     names = cpu_info("model name")
     return names[0] if names else platform.processor() or platform.machine()
 

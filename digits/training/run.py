@@ -1,4 +1,4 @@
-"""A run: one framework that trains one architecture with one recipe, as params.yaml has it."""
+"""A run: one framework that trains one architecture with one recipe, as set in params.yaml."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,9 +26,9 @@ GLOBALS = ("seed", "threads", "processes", "device")  # the settings outside all
 
 @dataclass(frozen=True)
 class Run:
-    """One training: what it trains, how, and with what means.
+    """One training: its recipe, its architecture, its seed and its resources.
 
-    `layers` is the recipe's architecture. `threads` and `processes` hold for the whole training.
+    `layers` is the recipe's architecture. `threads` are divided among the `processes`.
     """
 
     framework: Framework
@@ -51,14 +51,15 @@ class Run:
         return self.recipe.architecture
 
     def describe(self) -> dict[str, Any]:
-        """Return the recipe with the layers of its architecture, as JSON has them."""
+        """Return the recipe as JSON data, with the layers in place of the architecture's name."""
         return self.recipe.model_dump() | {"architecture": describe_layers(self.layers)}
 
 
 def load_run(framework: str, name: str, path: Path = PARAMS, data: Any = None) -> Run:
-    """Return one run; raise InputError if params.yaml has no such run, or if it has a fault.
+    """Return one run; raise InputError if params.yaml lacks it or has an invalid value in it.
 
-    Only what the run reads is checked. `data` is what `read_params` returned, if it was read.
+    It checks only the settings that the run reads. `data` is the result of `read_params`; None:
+    read the file.
     """
     data = read_params(path) if data is None else data
     section = f"train_{framework}"
@@ -81,16 +82,19 @@ def load_runs(framework: str | None = None, path: Path = PARAMS, data: Any = Non
     data = read_params(path) if data is None else data
     frameworks = [framework] if framework else FRAMEWORKS
     runs = []
-    for name_of_framework in frameworks:
-        names = load_run_names(name_of_framework, path, data)
-        runs += [load_run(name_of_framework, name, path, data) for name in names]
+    for framework_name in frameworks:
+        names = load_run_names(framework_name, path, data)
+        runs += [load_run(framework_name, name, path, data) for name in names]
     return runs
 
 
 def load_layers(
     architecture: str, where: str, path: Path = PARAMS, data: Any = None
 ) -> Architecture:
-    """Return the layers of the architecture that the run at `where` names; raise InputError."""
+    """Return the layers of an architecture; raise InputError if it is missing or invalid.
+
+    `where` is the place of the run that names the architecture; the error quotes it.
+    """
     data = read_params(path) if data is None else data
     known = load_section(dict[str, Any], "architectures", path=path, data=data)
     if architecture not in known:
@@ -102,7 +106,7 @@ def load_layers(
 
 
 def missing_architecture(architecture: str, known: Mapping[str, Any], where: str) -> str:
-    """Return the text of the error for a run whose architecture does not exist."""
+    """Return the text of the error for a run with an unknown architecture."""
     return f"{where}.architecture is {architecture!r}; expected one of: {', '.join(known)}"
 
 
@@ -123,8 +127,8 @@ def check_layers(layers: Architecture, recipe: Recipe, where: str) -> None:
         raise ValueError(f"architectures.{name}{error} (run {where})") from None
     if output_shape != (N_CLASSES,):
         found = " x ".join(map(str, output_shape))
-        expected = f"end it in dense with {N_CLASSES} units"
-        raise ValueError(f"architectures.{name} ends in {found} outputs; {expected}")
+        expected = f"expected {N_CLASSES}; end it with dense: {{units: {N_CLASSES}}}"
+        raise ValueError(f"architectures.{name} has {found} outputs; {expected}")
 
 
 def describe_layers(layers: Architecture) -> list[Any]:

@@ -12,7 +12,7 @@ import numpy as np
 from digits.training.params import Recipe
 
 # One-cycle (Smith and Topin, "Super-Convergence", 2018): up from peak / 25 over the first 30 % of
-# the steps, then down to nothing.
+# the steps, then down to 0.
 WARM_UP_SHARE = 0.3
 WARM_UP_START = 1 / 25
 

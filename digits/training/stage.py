@@ -31,8 +31,8 @@ CHECKPOINTS = Path("checkpoints")
 def train_stage(backend: Backend, framework: str) -> None:
     """Train the run named on the command line, by default that of DVC's stage.
 
-    Reads params.yaml and data/processed/; writes models/<framework>/<run>/ and, separately, its
-    times. In a team, rank 0 writes, after all processes have finished.
+    Reads params.yaml and data/processed/. Writes models/<framework>/<run>/ and, separately, the
+    times. Only rank 0 writes, after all ranks have finished.
     """
     keep_freed_memory()
     run = load_run(framework, run_name(framework))
@@ -63,25 +63,27 @@ def run_name(framework: str) -> str:
     """Return the name of the run to train: the argument, or the part of DVC_STAGE after the @."""
     parser = argparse.ArgumentParser(description=f"Train one run in {framework}.")
     parser.add_argument(
-        "run", nargs="?", help=f"a key of train_{framework} in params.yaml (that of DVC's stage)"
+        "run",
+        nargs="?",
+        help=f"a key of train_{framework} in params.yaml (default: that of DVC's stage)",
     )
     name: str = parser.parse_args().run or os.environ.get("DVC_STAGE", "").partition("@")[2]
     return name
 
 
 def check_same(team: Team, digest: str) -> None:
-    """Raise InputError, in every process, unless all have the same digest, in hexadecimal."""
+    """Raise InputError on every rank unless all have the same digest, in hexadecimal."""
     digests = team.gather(np.frombuffer(bytes.fromhex(digest), np.int64))
     for rank, other in enumerate(digests):
         if not np.array_equal(other, digests[0]):
             raise InputError(
-                f"process {rank} of {team.size} has other parameters, data or code than process 0;"
-                " expected the same everywhere"
+                f"rank {rank} of {team.size} has other parameters, data or code than rank 0;"
+                " use the same checkout and data for all ranks"
             )
 
 
 def describe_setting(backend: Backend, run: Run, team: Team, code: str) -> dict[str, Any]:
-    """Return what else a training's result depends on: seed, threads, machine, versions …"""
+    """Return the rest that a training's result depends on: seed, threads, machine, versions …"""
     return {
         "seed": run.seed,
         "threads": run.threads,

@@ -1,9 +1,9 @@
 """The search for a recipe with Optuna.
 
-points        values for some keys of a recipe, and the run that has them
-search_space  what a search may try
-search        a run, its space, and what makes it the same search again
-study         where trials are kept
+points        values for some keys of a recipe, and the run with these values
+search_space  the values that a search may try
+search        a run, its search space, and the identity of its study
+study         where trials are stored, and how they ended
 heartbeat     which running trials are alive
 slots         which trial comes next, among several processes
 trials        one trial, from its values to its outcome

@@ -1,4 +1,4 @@
-"""Heartbeats: a running trial stores the time every few seconds. One that stops was killed."""
+"""Heartbeats: a running trial stores the time every few seconds; a killed trial stops."""
 
 import threading
 import time
@@ -11,14 +11,14 @@ from optuna.trial import FrozenTrial, TrialState
 
 HEARTBEAT = "alive"  # the attribute's name in a stored trial: studies on disk have it
 HEARTBEAT_SECONDS = 10.0  # between two heartbeats
-# A trial without a heartbeat for this long is dead. The clocks of machines that share a study must
-# agree better than that.
+# A trial without a heartbeat for this long is dead. The clocks of the machines that share a study
+# must differ by less.
 DEAD_SECONDS = 120.0
 
 
 @contextmanager
 def heartbeat(trial: Trial) -> Iterator[None]:
-    """Keep up the trial's heartbeat while the body runs."""
+    """Store a heartbeat of the trial every few seconds while the body runs."""
     ended = threading.Event()
 
     def beat() -> None:
@@ -37,7 +37,7 @@ def heartbeat(trial: Trial) -> Iterator[None]:
 
 
 def fail_dead_trials(study: Study) -> None:
-    """Mark the running trials as failed that have had no heartbeat for a while."""
+    """Mark running trials as failed if their last heartbeat is DEAD_SECONDS old."""
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         if time.time() - last_heartbeat(trial) > DEAD_SECONDS:
             with suppress(UpdateFinishedTrialError):  # another process was first

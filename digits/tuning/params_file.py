@@ -1,6 +1,6 @@
 """Rewrite the recipe of one run in params.yaml. Every other byte of the file stays as it is.
 
-A recipe may have a key a line, or stand in braces: `cnn: {architecture: cnn, ...}`.
+A recipe may have one key per line, or be written in braces: `cnn: {architecture: cnn, ...}`.
 """
 
 import io
@@ -20,7 +20,7 @@ from digits.training.run import Run, load_run
 
 
 class Edit(NamedTuple):
-    """A part of a text, from `start` to before `end`, and what takes its place."""
+    """A replacement in a text: text[start:end] becomes `new`."""
 
     start: int
     end: int
@@ -28,10 +28,10 @@ class Edit(NamedTuple):
 
 
 def write_recipe(path: Path, run: Run) -> None:
-    """Give the run in params.yaml its recipe. Keys that the recipe leaves unset are not written.
+    """Write the run's recipe into params.yaml, without the keys that the recipe leaves unset.
 
-    Raises InputError, and leaves the file as it is, if the run is written in a way that this
-    cannot edit: with an alias, for instance.
+    Raises InputError if this module cannot edit the run's text, for example an alias. The file then
+    stays as it was.
     """
     text = path.read_bytes().decode("utf-8")
     section = f"train_{run.framework}"
@@ -43,12 +43,12 @@ def write_recipe(path: Path, run: Run) -> None:
             check_recipe(path, partial, run)
         except (YAMLError, LookupError, InputError):
             raise InputError(
-                f"{path}: {section}.{run.name} could not be rewritten; write by hand: {values}"
+                f"{path}: could not rewrite {section}.{run.name}; write by hand: {values}"
             ) from None
 
 
 def check_recipe(old: Path, new: Path, run: Run) -> None:
-    """Raise InputError unless the new file has the run's recipe, and else what the old one has."""
+    """Raise InputError unless the new file has the run's recipe and no other changed value."""
     section = f"train_{run.framework}"
     expected, found = read_params(old), read_params(new)
     del expected[section][run.name], found[section][run.name]
@@ -57,7 +57,7 @@ def check_recipe(old: Path, new: Path, run: Run) -> None:
 
 
 def edit_recipe(text: str, section: str, name: str, values: Mapping[str, Any]) -> list[Edit]:
-    """Return the edits that give the run's mapping in the text these values."""
+    """Return the edits that set these values in the run's mapping in the text."""
     node, old = YAML().compose(text), YAML(typ="safe").load(text)
     for step in (section, name):
         node, old = entries(node)[step][1], old[step]
@@ -117,7 +117,7 @@ def last_index(node: Node) -> int:
 
 
 def apply(text: str, edits: list[Edit]) -> str:
-    """Return the text with edits that do not overlap. Those at one place keep their order."""
+    """Apply edits, which do not overlap, to the text. Edits at one index keep their order."""
     parts, position = [], 0
     for start, end, new in sorted(edits, key=attrgetter("start")):
         parts += [text[position:start], new]
@@ -126,7 +126,7 @@ def apply(text: str, edits: list[Edit]) -> str:
 
 
 def format_entry(key: str, value: Any) -> str:
-    """Return "key: value". A mapping stands in braces."""
+    """Return "key: value". A mapping is written in braces."""
     return edit_braces("{}", {key: value})[1:-1]
 
 

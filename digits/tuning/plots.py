@@ -17,7 +17,7 @@ from digits.tuning.study import ignored_warnings
 
 
 def write_plots(study: Study, folder: Path) -> int:
-    """Write the plots that the complete trials are enough for; return how many there are."""
+    """Write the plots that the complete trials suffice for; return the number of plots."""
     plt.switch_backend("Agg")
     plots = choose_plots(study)
     for name, plot in plots.items():
@@ -31,9 +31,9 @@ def write_plots(study: Study, folder: Path) -> int:
 
 
 def choose_plots(study: Study) -> dict[str, Callable[..., Any]]:
-    """Return the plots that the complete trials are enough for, by name; none needs fewer than two.
+    """Return the plots that the complete trials suffice for, by name. All need at least two trials.
 
-    If all trials are equally good, no key matters.
+    The plots by key also need trials with different values and different accuracies.
     """
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     if len(complete) < 2:

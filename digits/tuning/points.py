@@ -1,6 +1,6 @@
-"""A point of a search: values for some keys of a run's recipe, and the run that has them.
+"""A point of a search: values for some keys of a run's recipe, and the run with these values.
 
-A dot in a key leads into a nested mapping: {"learning_rate": 0.004, "augmentation.rotation": 7}.
+A dot in a key selects from a nested mapping: {"learning_rate": 0.004, "augmentation.rotation": 7}.
 """
 
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ def format_scalar(value: Any) -> str:
 
 
 def value_at(recipe: Recipe, key: str) -> Any:
-    """Return a recipe's value; None if a mapping on the way to it is missing."""
+    """Return a recipe's value at a key; None if there is none."""
     value: Any = recipe.model_dump()
     for step in key.split("."):
         value = value.get(step) if isinstance(value, dict) else None
@@ -57,7 +57,7 @@ def with_values(
     architectures: Mapping[str, Architecture],
     drop_unused: bool = False,
 ) -> Run:
-    """Return the run with the point's values; raise InputError if params.yaml could not have it.
+    """Return the run with the point's values; raise InputError if that is not a valid run.
 
     With `drop_unused`, the keys that the point's optimizer does not use are left out. Without it,
     they are an error.
@@ -84,7 +84,7 @@ def with_values(
 
 
 def insert(values: dict[str, Any], point: Point) -> None:
-    """Put a point's values into a recipe's. A mapping on the way replaces what is no mapping."""
+    """Set a point's values in a recipe. A nested mapping is created where there is none."""
     for key, value in point.items():
         *steps, leaf = key.split(".")
         mapping = values

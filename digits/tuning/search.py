@@ -1,4 +1,4 @@
-"""A search: the run that it starts from, what it tries, and what makes it the same search again."""
+"""A search: the run that it starts from, the values that it tries, and the study's identity."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,11 +25,11 @@ from digits.tuning.search_space import (
 
 @dataclass(frozen=True)
 class Search:
-    """What all trials of a study vary.
+    """A run, and what the trials of a study vary in it.
 
     run            the run that the search starts from
-    space          what it tries
-    architectures  those of params.yaml: a trial may have another one than the run
+    space          the values that it tries
+    architectures  all of params.yaml: a trial may use another architecture than the run
     """
 
     run: Run
@@ -37,9 +37,9 @@ class Search:
     architectures: Mapping[str, Architecture]
 
     def run_at(self, point: Point) -> Run:
-        """Return the run with a point's values; raise InputError if params.yaml could not have it.
+        """Return the run with a point's values; raise InputError if that is not a valid run.
 
-        If the search tries several optimizers, each has only the keys that it uses.
+        If the search tries several optimizers, each one gets only the keys that it uses.
         """
         drop_unused = "optimizer" in self.space
         return with_values(self.run, point, self.architectures, drop_unused=drop_unused)
@@ -50,7 +50,7 @@ class Search:
 
 
 def check_search(search: Search) -> None:
-    """Raise InputError unless every corner of the space is a run that params.yaml could have."""
+    """Raise InputError unless every corner of the space is a valid run."""
     for point in corners(search.space):
         search.run_at(point)
 
@@ -58,7 +58,7 @@ def check_search(search: Search) -> None:
 def draw(trial: Trial, search: Search) -> Point:
     """Return a point that the trial draws. It has the keys that its optimizer uses."""
     point: Point = {}
-    # The optimizer comes first: it says what else there is to draw.
+    # The optimizer comes first: it decides which other keys the trial draws.
     for key in sorted(search.space, key=lambda key: key != "optimizer"):
         if is_used(key, point, search):
             suggest(trial, key, search.space[key])
@@ -67,7 +67,7 @@ def draw(trial: Trial, search: Search) -> Point:
 
 
 def suggest(trial: Trial, key: str, distribution: Distribution) -> None:
-    """Have the trial draw a value."""
+    """Let the trial draw a value for the key."""
     if isinstance(distribution, CategoricalDistribution):
         trial.suggest_categorical(key, distribution.choices)
     elif isinstance(distribution, IntDistribution):
@@ -85,9 +85,9 @@ def is_used(key: str, point: Point, search: Search) -> bool:
 
 
 def identify(search: Search, data: TrainingData) -> dict[str, Any]:
-    """Return what all trials of a study have in common, as JSON has it.
+    """Return what all trials of a study have in common, ready for JSON.
 
-    The run's own values of what is tried are not part of it.
+    It leaves out the run's own values of the keys that the search tries.
     """
     recipe = search.run_at(search.first_corner()).recipe
     tried = search.space.get("architecture")

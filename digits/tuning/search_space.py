@@ -1,11 +1,12 @@
-"""What a search may try for the keys of a run's recipe.
+"""The search space: the values that a search may try for the keys of a run's recipe.
 
     learning_rate=0.001..0.02:log     a range; :log spreads it evenly over the powers of ten
     batch_size=64,128,256             values to choose from
     augmentation.rotation=0..15       a key of a nested mapping
 
-A range of whole numbers gives whole numbers. Any other range gives numbers of four digits. A space
-is a dict from key to one of Optuna's distributions; a point in it is a dict from key to value.
+A range of whole numbers gives whole numbers. Any other range gives numbers with four significant
+digits. A space is a dict from key to one of Optuna's distributions. A point in it is a dict from
+key to value.
 """
 
 import itertools
@@ -25,10 +26,10 @@ Distribution = CategoricalDistribution | FloatDistribution | IntDistribution
 Space = dict[str, Distribution]
 
 EXPECTED = (
-    "a key of the recipe and what to try, as in learning_rate=0.001..0.02:log "
+    "a key of the recipe and the values to try, such as learning_rate=0.001..0.02:log "
     "or batch_size=64,128,256"
 )
-DEFAULT_FACTOR = 4  # the default space goes this far up and down from the run's learning rate
+DEFAULT_FACTOR = 4  # the default space: from the run's learning rate / 4 to 4 times it
 
 
 def parse_space(texts: Iterable[str]) -> Space:
@@ -43,7 +44,7 @@ def parse_space(texts: Iterable[str]) -> Space:
             raise InputError(f"--try is {text!r}; expected {EXPECTED}")
         for other in space:
             if f"{key}.".startswith(f"{other}.") or f"{other}.".startswith(f"{key}."):
-                raise InputError(f"--try {text}: {other} is tried already")
+                raise InputError(f"--try is {text!r}: it overlaps {other}; name each key once")
         try:
             space[key] = parse_values(values)
         except ValueError as error:
@@ -54,7 +55,7 @@ def parse_space(texts: Iterable[str]) -> Space:
 def parse_values(text: str) -> Distribution:
     """Return the distribution that "0.001..0.02:log" or "64,128,256" describes.
 
-    Raises ValueError if it describes none.
+    Raises ValueError, which names the fault, for any other text.
     """
     if ".." in text:
         return parse_range(text)
@@ -65,14 +66,14 @@ def parse_values(text: str) -> Distribution:
 
 
 def parse_range(text: str) -> Distribution:
-    """Return the distribution that "0.001..0.02:log" describes; raise ValueError if it has none."""
+    """Return the distribution that "0.001..0.02:log" describes; raise ValueError with a fault."""
     low_text, _, rest = text.partition("..")
     log = rest.endswith(":log")
     low, high = parse_scalar(low_text), parse_scalar(rest.removesuffix(":log"))
     if not (is_number(low) and is_number(high) and low < high):
-        raise ValueError("a range goes from a number to a larger one")
+        raise ValueError("a range needs a number and a larger number")
     if log and low <= 0:
-        raise ValueError("a range with :log starts above 0")
+        raise ValueError("a range with :log must start above 0")
     if isinstance(low, int) and isinstance(high, int):
         return IntDistribution(low, high, log)
     return FloatDistribution(low, high, log)
@@ -84,9 +85,9 @@ def is_number(value: Any) -> bool:
 
 
 def parse_scalar(text: str) -> Any:
-    """Return the number, string, boolean or null that params.yaml would read from the text.
+    """Return the number, string, boolean or null that the text would be in params.yaml.
 
-    Raises ValueError if it would read something else.
+    Raises ValueError if it would be anything else.
     """
     try:
         value = YAML(typ="safe").load(text) if text.strip() else []
@@ -98,7 +99,7 @@ def parse_scalar(text: str) -> Any:
 
 
 def format_space(space: Space) -> dict[str, str]:
-    """Return the text of each key's values. `parse_values` reads it back."""
+    """Return the text of each key's values, as `parse_values` reads it."""
     return {key: format_values(distribution) for key, distribution in space.items()}
 
 
@@ -112,10 +113,10 @@ def format_values(distribution: Distribution) -> str:
 def default_space(recipe: Recipe, where: str) -> Space:
     """Return a small space around a recipe: its learning rate and its batch size.
 
-    Raises InputError if the recipe, which stands at `where`, has none.
+    Raises InputError, which names `where` it is, if the recipe lacks one of them.
     """
     if recipe.learning_rate is None or recipe.batch_size is None:
-        advice = "say what to try, as in --try l2=0.00001..0.001:log"
+        advice = "name what to try, such as --try l2=0.00001..0.001:log"
         raise InputError(f"{where} has no learning_rate; {advice}")
     low = to_four_digits(recipe.learning_rate / DEFAULT_FACTOR)
     high = to_four_digits(recipe.learning_rate * DEFAULT_FACTOR)
@@ -145,25 +146,25 @@ def ends(distribution: Distribution) -> tuple[Any, ...]:
 
 
 def read_point(drawn: Point, space: Space) -> Point:
-    """Return what a trial drew as it is trained with and written: floats have four digits."""
+    """Return the values of a trial for training and writing: floats are rounded to four digits."""
     return {key: tidy(value, space[key]) for key, value in drawn.items()}
 
 
 def tidy(value: Any, distribution: Distribution) -> Any:
-    """Return a value as it is; a float of a range is rounded, but stays inside the range."""
+    """Round a float of a range, but keep it inside the range; return any other value unchanged."""
     if isinstance(distribution, FloatDistribution):
         return min(max(to_four_digits(value), distribution.low), distribution.high)
     return value
 
 
 def own_point(recipe: Recipe, space: Space) -> Point:
-    """Return those of the recipe's own values that lie in the space."""
+    """Return the recipe's own values that lie in the space."""
     values = {key: value_at(recipe, key) for key in space}
     return {key: value for key, value in values.items() if holds(space[key], value)}
 
 
 def holds(distribution: Distribution, value: Any) -> bool:
-    """Return whether a distribution has a value."""
+    """Return whether a distribution contains a value."""
     if isinstance(distribution, CategoricalDistribution):
         return value in distribution.choices
     kinds = int | float if isinstance(distribution, FloatDistribution) else int

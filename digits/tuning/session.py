@@ -1,6 +1,6 @@
 """One process's part in a study: it begins or joins the study, and runs trials until all are done.
 
-What params.yaml, the data and the study disagree about is an error before the first trial.
+If params.yaml, the data and the study disagree, that is an error before the first trial.
 """
 
 import fcntl
@@ -39,10 +39,10 @@ class Session(NamedTuple):
 def begin_session(
     framework: str, run_name: str, tried: list[str], study_name: str, storage: str | None
 ) -> Session:
-    """Begin or join a study of a run; raise InputError if it is a study of something else.
+    """Begin or join a study of a run; raise InputError if the study has another identity.
 
-    `tried` are texts such as "batch_size=64,128". If there are none, the search has the space that
-    the study was started with, and a new one gets a small one around the run's own values.
+    `tried` are texts such as "batch_size=64,128". Without them, an existing study keeps its space,
+    and a new one gets a small space around the run's own values.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     params = read_params()
@@ -65,7 +65,7 @@ def begin_session(
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Make the folder, and hold its lock against other processes of this machine."""
+    """Create the folder, and hold its lock: other processes of this machine wait."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -81,7 +81,7 @@ def stored_space(study: Study) -> Space:
 def run_trials(session: Session, n_trials: int, on_wait: Callable[[], None]) -> Iterator[str]:
     """Run trials until the study has `n_trials`; yield a line after each trial of this process.
 
-    `on_wait` is called when this process has nothing more to do, but another one has.
+    `on_wait` is called once if the last trials run in other processes.
     """
     keep_freed_memory()
     study, search, data, _ = session

@@ -1,8 +1,8 @@
-"""Which trial comes next, in a study that several processes may work on at a time.
+"""Choose the next trial of a study that several processes may work on at a time.
 
-Each trial has a slot: the lowest number, from 0, that no running or finished trial has. What a
-trial draws depends on the seed, its slot and what was found before, so one process alone finds the
-same every time. The slot of a killed trial is free again.
+Each trial gets a slot: the lowest number, from 0, that no running or finished trial has. A killed
+trial frees its slot. The values of a trial depend on the seed, its slot and the earlier results. A
+search in one process is therefore reproducible.
 """
 
 import time
@@ -27,8 +27,8 @@ def next_trial(
 ) -> Trial | None:
     """Return a new trial; None once `n_trials` have finished.
 
-    The trial in slot 0 draws the values of `first`, as far as it draws these keys. If the last
-    trials run in other processes, `on_wait` is called once and this function waits for their end.
+    The trial in slot 0 draws the values of `first` for those of its keys. If the last trials run in
+    other processes, this function calls `on_wait` once and waits until they end.
     """
     waiting = False
     while True:
@@ -70,7 +70,7 @@ def unfailed_trials(study: Study) -> list[FrozenTrial]:
 
 
 def make_sampler(seed: int, slot: int, fixed: Point) -> PartialFixedSampler:
-    """Return the sampler of a slot. It draws the values of `fixed` for their keys."""
+    """Return the sampler of a slot. For the keys in `fixed`, it draws the values given there."""
     sampler = TPESampler(seed=int(np.random.default_rng([seed, slot]).integers(2**32)))
     with ignored_warnings():
         return PartialFixedSampler(fixed, sampler)

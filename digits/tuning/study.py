@@ -1,4 +1,4 @@
-"""An Optuna study: where it is kept, what it is of, and which of its trials have ended."""
+"""An Optuna study: where it is stored, its identity, and which of its trials have ended."""
 
 import warnings
 from collections.abc import Iterator
@@ -22,7 +22,8 @@ FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 def open_study(storage: str | None, name: str, folder: Path) -> Study:
     """Return the study of that name; a new one if there is none yet.
 
-    It is kept in a database, by its URL, or in a file: `folder`/study.log if `storage` is None.
+    `storage` is a database URL or a file; None means `folder`/study.log. Raises InputError if the
+    storage cannot be opened.
     """
     pruner = optuna.pruners.MedianPruner()
     try:
@@ -63,19 +64,19 @@ def ignored_warnings() -> Iterator[None]:
 
 
 def check_identity(study: Study, identity: dict[str, Any]) -> None:
-    """Raise InputError if a study was started with something else than `identity`.
+    """Raise InputError if the study was started with another identity.
 
-    An identity is what all trials of a study have in common, or a part of it.
+    An identity is what all trials of a study have in common. `identity` may be a part of it.
     """
-    begun = study.user_attrs.get("identity", {})
-    if not begun and not study.get_trials(deepcopy=False):
+    stored = study.user_attrs.get("identity", {})
+    if not stored and not study.get_trials(deepcopy=False):
         return
     for part, value in identity.items():
-        if begun.get(part) != value:
-            keys = differing_keys(begun.get(part), value)
-            which = f" ({', '.join(keys)})" if keys else ""
+        if stored.get(part) != value:
+            keys = differing_keys(stored.get(part), value)
+            differing = f" ({', '.join(keys)})" if keys else ""
             raise InputError(
-                f"the study {study.study_name} was started with another {part}{which}; "
+                f"the study {study.study_name} was started with another {part}{differing}; "
                 "start a new study with --study NAME"
             )
 

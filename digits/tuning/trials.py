@@ -1,4 +1,4 @@
-"""One trial: train with the values that it draws, and tell the study how it ended."""
+"""One trial: train with the values that it draws, and report to the study how it ended."""
 
 from optuna import Study, Trial, TrialPruned
 from optuna.exceptions import UpdateFinishedTrialError
@@ -15,7 +15,7 @@ from digits.tuning.search import Search, draw
 from digits.tuning.search_space import Space, read_point
 from digits.tuning.study import FINISHED, best_trial, same_trial
 
-# The names of attributes in a stored trial: studies on disk have them.
+# The attributes' names in a stored trial: studies on disk have them.
 DIVERGED = "diverged"
 REPEATS = "repeats"  # the number of an earlier trial with the same values
 
@@ -23,9 +23,9 @@ REPEATS = "repeats"  # the number of an earlier trial with the same values
 def run_trial(
     study: Study, trial: Trial, search: Search, data: TrainingData, backend: Backend
 ) -> None:
-    """Train with what the trial draws, and tell the study how it ended.
+    """Train with the values that the trial draws, and report to the study how it ended.
 
-    If an earlier trial drew the same values, the trial ends as that one did, without training.
+    If an earlier trial drew the same values, the trial gets its outcome, without training.
     """
     try:
         with heartbeat(trial):
@@ -42,7 +42,7 @@ def run_trial(
     except TrialPruned:
         study.tell(trial, state=TrialState.PRUNED, skip_if_finished=True)
     except UpdateFinishedTrialError:
-        # This process slept so long that another one took the trial for dead.
+        # This process was suspended so long that another one marked the trial as failed.
         pass
     except BaseException:
         study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
@@ -54,12 +54,11 @@ def train_trial(trial: Trial, run: Run, data: TrainingData, backend: Backend) ->
 
     Raises TrialPruned if the accuracy falls behind that of earlier trials.
     """
-
     return train(backend, run, data, loggers=[TrialReport(trial, run.recipe.epochs)])[1]
 
 
 class TrialReport:
-    """Reports the validation accuracy after each epoch to the study, as a logger of a training."""
+    """A logger that reports the validation accuracy to the study after each epoch."""
 
     def __init__(self, trial: Trial, n_epochs: int):
         self.trial, self.n_epochs = trial, n_epochs
@@ -73,7 +72,7 @@ class TrialReport:
             raise TrialPruned
 
     def close(self) -> None:
-        """Do nothing: `run_trial` tells the study how the trial ended."""
+        """Do nothing: `run_trial` reports to the study how the trial ended."""
 
 
 def repeat_trial(study: Study, trial: Trial, earlier: FrozenTrial) -> None:

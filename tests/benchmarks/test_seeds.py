@@ -43,7 +43,7 @@ def test_without_changes_it_is_the_run_itself():
 @pytest.mark.parametrize(
     ("title", "changes", "message"),
     [
-        ("jax/cnn", {}, "jax/cnn is not a run; expected framework/run, with one of: torch, tf"),
+        ("jax/cnn", {}, "the run is 'jax/cnn'; expected framework/run, with one of: torch, tf"),
         ("torch/resnet", {}, r"params\.yaml: train_torch has no run 'resnet'; expected one of"),
         ("torch/mlp", {"epochs": 0}, "--set: train_torch.mlp.epochs is 0; expected greater than"),
         ("torch/mlp", {"epoch": 1}, "--set: train_torch.mlp has the unknown key 'epoch'"),

@@ -18,7 +18,7 @@ def downloads(tmp_path, monkeypatch):
 
     def fetch(dataset, mirror, folder):
         asked.append(dataset)
-        raise Unreachable("mnist could not be downloaded")
+        raise Unreachable("could not download mnist")
 
     monkeypatch.setattr("digits.datasets.fetch.fetch", fetch)
     monkeypatch.chdir(tmp_path)
@@ -49,5 +49,5 @@ def test_synthetic_digits_stay_if_mnist_still_cannot_be_downloaded(tmp_path, dow
     refetch.replace_synthetic_digits()
     assert downloads == ["mnist"]
     first, second = capsys.readouterr().err.splitlines()
-    assert first == "synthetic digits replace mnist: trying to download mnist again"
-    assert second == "the synthetic digits stay: mnist could not be downloaded"
+    assert first == "data/raw has synthetic digits instead of mnist: downloading mnist again"
+    assert second == "keeping the synthetic digits: could not download mnist"

@@ -51,10 +51,10 @@ def test_the_same_hashes_are_the_same_bytes(ours, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("shift", "status", "verdict"),
     [
-        (0.9, 3, "the same results within the tolerance"),
-        (-0.9, 3, "the same results within the tolerance"),
-        (1.1, 4, "other results"),
-        (-1.1, 4, "other results"),
+        (0.9, 3, "the results agree within the tolerance"),
+        (-0.9, 3, "the results agree within the tolerance"),
+        (1.1, 4, "the results differ by more than the tolerance"),
+        (-1.1, 4, "the results differ by more than the tolerance"),
     ],
 )
 @pytest.mark.parametrize("metric", TOLERANCES)
@@ -65,7 +65,7 @@ def test_other_bytes_are_weighed_by_their_metrics(
     theirs = write_checkout(tmp_path / "theirs", other_model, metrics)
     assert compare(ours, theirs) == status
     printed = capsys.readouterr().out
-    assert "other bytes in models/torch/cnn\n" in printed
+    assert "different bytes in models/torch/cnn\n" in printed
     sign = "+" if shift > 0 else "-"
     assert f"torch/cnn: {metric} differs by {sign}0.0" in printed
     assert verdict in printed

@@ -122,7 +122,8 @@ def test_bad_server_is_told_by_what_it_answered(serve, fault, tmp_path, monkeypa
     monkeypatch.setattr(torchvision_files, "TIMEOUT_SECONDS", 0.5)
     address = serve(fault)
     with pytest.raises(
-        Unreachable, match=f"mnist could not be had .*{address}: .*({FAULTS[fault]}).*localhost:9"
+        Unreachable,
+        match=f"could not download mnist: .*{address}: .*({FAULTS[fault]}).*localhost:9",
     ):
         fetch("mnist", address, tmp_path / "downloads")
 

@@ -74,7 +74,9 @@ def test_corrupt_file_from_a_url_is_refused(served, small_mnist, tmp_path):
 
 @pytest.mark.parametrize("dataset", ["mnist", "fashion_mnist", "kmnist", "emnist_digits"])
 def test_unreachable_data_set_is_one_line_with_advice(dataset, tmp_path):
-    with pytest.raises(InputError, match=f"{dataset} could not be had .*localhost:9.*uci_digits"):
+    with pytest.raises(
+        InputError, match=f"could not download {dataset}: .*localhost:9.*uci_digits"
+    ):
         fetch(dataset, None, tmp_path)
 
 

@@ -65,7 +65,7 @@ def test_another_device_is_named_with_the_library():
 
 def test_results_on_other_data_are_refused(tmp_path):
     table({"dataset": "synthetic"}).to_csv(tmp_path / "results.csv")
-    with pytest.raises(InputError, match=r"is of synthetic; the docs show results on mnist only"):
+    with pytest.raises(InputError, match=r"has results on synthetic; expected mnist only"):
         read_results(tmp_path / "results.csv")
 
 

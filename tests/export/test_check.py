@@ -60,7 +60,7 @@ def test_a_refused_export_leaves_the_file_that_was_there(images, tmp_path, monke
 def test_an_output_that_cannot_be_written_is_named(output, images, tmp_path):
     (tmp_path / "file").touch()
     (tmp_path / "folder.onnx").mkdir()
-    fault = rf"{output} cannot be written: .*; name another file with --output"
+    fault = rf"{output} cannot be written: .*; choose another file with --output"
     with pytest.raises(InputError, match=fault):
         export_model(make_model(), onnx, images, tmp_path / output)
     assert len(list(tmp_path.rglob("*"))) == 2

@@ -96,7 +96,7 @@ def test_valid_convolution_has_as_many_windows_as_fit(size, stride, expected):
         ),
         (Conv(filters=1, kernel_size=3), (784,), "conv takes images, not 784 values"),
         (MaxPool(size=2), (7, 7, 1), "max_pool size 2 does not divide 7 x 7; use one of: 7"),
-        (MaxPool(size=2), (13, 11, 1), "no size above 1 does"),
+        (MaxPool(size=2), (13, 11, 1), "remove it: no size fits"),
     ],
 )
 def test_layer_that_does_not_fit_says_why(layer, shape, message):

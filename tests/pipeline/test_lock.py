@@ -82,19 +82,19 @@ def test_code_with_other_comments_is_the_same_code():
 
 def test_other_code_cannot_be_compared():
     lock = changed("train_torch@cnn", "deps", "data/fingerprints/train_torch.txt")
-    with pytest.raises(InputError, match="train_torch@cnn has other deps"):
+    with pytest.raises(InputError, match="train_torch@cnn has different deps"):
         differing_outputs(LOCK, lock)
 
 
 def test_other_params_cannot_be_compared():
     lock = copy.deepcopy(LOCK)
     lock["train_torch@cnn"]["params"]["params.yaml"]["seed"] = 1
-    with pytest.raises(InputError, match="train_torch@cnn has other params"):
+    with pytest.raises(InputError, match="train_torch@cnn has different params"):
         differing_outputs(LOCK, lock)
 
 
 def test_other_stages_cannot_be_compared():
-    with pytest.raises(InputError, match="not the same stages: download in one only"):
+    with pytest.raises(InputError, match=r"stages in one dvc\.lock only: download; check out"):
         differing_outputs(LOCK, {name: stage for name, stage in LOCK.items() if name != "download"})
 
 
@@ -165,10 +165,10 @@ def test_stale_entries_name_the_stage_its_line_and_the_reason(clone):
     yaml.dump(params, root / "params.yaml")
     found = stale_entries(root)
     expected = {
-        "evaluate@torch": "metrics/torch has another hash than dvc.lock",
-        "visualize": "train_scratch has another value than dvc.lock (and 1 more)",
-        "train_scratch@mlp": "train_scratch.mlp has another value than dvc.lock",
-        "preprocess": "preprocess has another value than dvc.lock",
+        "evaluate@torch": "metrics/torch has a different hash in dvc.lock",
+        "visualize": "train_scratch has a different value in dvc.lock (and 1 more)",
+        "train_scratch@mlp": "train_scratch.mlp has a different value in dvc.lock",
+        "preprocess": "preprocess has a different value in dvc.lock",
         "train_scratch@renamed": "is not in dvc.lock",
         "train_scratch@mlp_sigmoid": "is not in dvc.yaml",
     }
@@ -194,7 +194,7 @@ def test_changed_code_makes_its_stages_stale_and_a_comment_none(clone):
     assert stale_entries(clone.path) == []
     path.write_text(path.read_text() + "\nADDED = 1\n")
     (line,) = stale_entries(clone.path)
-    assert "visualize: data/fingerprints/visualize.txt has another hash than dvc.lock" in line
+    assert "visualize: data/fingerprints/visualize.txt has a different hash in dvc.lock" in line
 
 
 def test_another_command_or_path_makes_a_stage_stale(clone):
@@ -203,5 +203,5 @@ def test_another_command_or_path_makes_a_stage_stale(clone):
     text = text.replace("stages.download\n", "stages.download --again\n")
     pipeline.write_text(text.replace("      - metrics\n", "      - README.md\n"))
     download, visualize = stale_entries(clone.path)
-    assert "download: has another command than dvc.lock" in download
+    assert "download: has a different command in dvc.lock" in download
     assert "visualize: README.md is among the deps of dvc.yaml only (and 1 more)" in visualize

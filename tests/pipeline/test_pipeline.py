@@ -284,7 +284,7 @@ FAULTS = {
     ),
     "preprocess.validation_size": (
         2000,
-        "validation_size 2000 do not fit in 1497 training images",
+        "validation_size is 2000; expected splits that fit in 1497 training images",
     ),
 }
 
@@ -319,7 +319,7 @@ def test_corrupt_download_is_one_line_and_leaves_no_raw_data(project, tmp_path, 
     )
     printed = run_in_process(project.path, "stages.download", status=1)
     assert len(printed.splitlines()) == 1
-    assert printed.startswith("error: mnist could not be had (")
+    assert printed.startswith("error: could not download mnist: ")
     assert "train-images-idx3-ubyte.gz is corrupt or truncated" in printed
     assert not (project.path / "data/raw").exists()
 

@@ -35,7 +35,7 @@ FAULTS = [
     Fault(
         {"train_torch cnn_small optimizer": "conjugate_gradient"},
         "train_torch.cnn_small.optimizer is 'conjugate_gradient'; expected one of: sgd, adam "
-        "(conjugate_gradient is scratch's alone)",
+        "(conjugate_gradient is for scratch only)",
         TORCH,
     ),
     Fault(
@@ -113,7 +113,7 @@ FAULTS = [
     ),
     Fault(
         {"architectures cnn_small 10 dense units": 11},
-        "architectures.cnn_small ends in 11 outputs; end it in dense with 10 units",
+        "architectures.cnn_small has 11 outputs; expected 10; end it with dense: {units: 10}",
         TORCH,
     ),
     Fault(

@@ -42,8 +42,8 @@ def test_a_process_that_hangs_ends_when_another_fails():
     _, printed = process.communicate(timeout=60)
     assert process.returncode == 1
     assert printed == (
-        "error: process 1 of 2 failed: error: out of luck; "
-        "nothing was written; run it again to resume\n"
+        "error: rank 1 of 2 failed: error: out of luck; "
+        "no output was written; run the stage again to resume\n"
     )
 
 

@@ -37,7 +37,7 @@ def test_a_minimizer_takes_no_keys_of_descent(key, value):
 @pytest.mark.parametrize("framework", ["torch", "tf"])
 def test_only_the_engine_has_minimizers(framework):
     ScratchRecipe.model_validate(WHOLE)
-    with pytest.raises(ValidationError, match="l_bfgs is scratch's alone"):
+    with pytest.raises(ValidationError, match="l_bfgs is for scratch only"):
         RECIPE_TYPES[framework].model_validate(WHOLE)
 
 

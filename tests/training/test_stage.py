@@ -132,6 +132,6 @@ def test_machines_with_other_data_are_refused():
             return np.stack([array, array + 1])
 
     stage.check_same(Team(), "ab" * 32)
-    expected = "process 1 of 2 has other parameters, data or code than process 0"
+    expected = "rank 1 of 2 has other parameters, data or code than rank 0"
     with pytest.raises(InputError, match=expected):
         stage.check_same(Others(0, 2), "ab" * 32)

@@ -21,7 +21,7 @@ def test_write_puts_the_best_values_into_params_yaml(workspace, capsys):
     tried = {"learning_rate", "augmentation"}
     assert found.model_dump(exclude=tried) == before.model_dump(exclude=tried)
     assert others == (load_run("torch", "mlp"), load_run("scratch", "cnn_small"))
-    line = "params.yaml: train_scratch.mlp has these values now; `dvc repro` trains it"
+    line = "params.yaml: train_scratch.mlp now has these values; `dvc repro` trains it"
     assert capsys.readouterr().out.splitlines()[-1] == line
 
 

@@ -20,14 +20,14 @@ from tests.support.studies import MLP, RUNNING, SPACE, outcomes, search, start, 
     [
         (
             ["mlp"],
-            "the run is 'mlp'; expected a framework, one of torch, tf, scratch, and its run,",
+            "the run is 'mlp'; expected FRAMEWORK/RUN with FRAMEWORK one of: torch, tf, scratch",
         ),
         (["scratch/nope"], "params.yaml: train_scratch has no run 'nope'; expected one of: "),
         (["scratch/no pe"], "params.yaml: train_scratch has no run 'no pe'; expected one of: "),
         ([MLP, "--trials", "0"], "--trials is 0; expected 1 or more"),
         ([MLP, "--study", "../mine"], "--study is '../mine'; expected letters, digits, _ and -"),
         ([MLP, "--try", "lr=1,2"], "--try: train_scratch.mlp has the unknown key 'lr'"),
-        (["scratch/mlp_sigmoid"], "train_scratch.mlp_sigmoid has no learning_rate; say what to"),
+        (["scratch/mlp_sigmoid"], "train_scratch.mlp_sigmoid has no learning_rate; name what to"),
     ],
 )
 def test_bad_input_is_an_error(workspace, arguments, complaint):

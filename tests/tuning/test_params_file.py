@@ -149,7 +149,7 @@ def test_a_file_without_a_last_newline_can_be_rewritten(path):
 def test_a_run_that_shares_its_text_with_another_is_left_alone(path, name):
     run = load_run("torch", name, path)
     other = replace(run, recipe=run.recipe.model_copy(update={"epochs": 9}))
-    message = rf"train_torch\.{name} could not be rewritten; write by hand: .*'epochs': 9"
+    message = rf"could not rewrite train_torch\.{name}; write by hand: .*'epochs': 9"
     with pytest.raises(InputError, match=message):
         write_recipe(path, other)
     assert path.read_text() == TEXT

@@ -44,17 +44,17 @@ def test_text_becomes_a_distribution_and_comes_back(text, expected):
     [
         (["learning_rate"], "--try is 'learning_rate'; expected a key of the recipe"),
         (["=1..2"], "--try is '=1..2'; expected a key of the recipe"),
-        (["l2=2..1"], "--try is 'l2=2..1': a range goes from a number to a larger one"),
-        (["l2=1..1"], "a range goes from a number to a larger one"),
-        (["l2=a..b"], "a range goes from a number to a larger one"),
-        (["l2=0...inf"], "a range goes from a number to a larger one"),
-        (["l2=0..1:log"], "a range with :log starts above 0"),
-        (["l2=0..1:lin"], "a range goes from a number to a larger one"),
+        (["l2=2..1"], "--try is 'l2=2..1': a range needs a number and a larger number"),
+        (["l2=1..1"], "a range needs a number and a larger number"),
+        (["l2=a..b"], "a range needs a number and a larger number"),
+        (["l2=0...inf"], "a range needs a number and a larger number"),
+        (["l2=0..1:log"], "a range with :log must start above 0"),
+        (["l2=0..1:lin"], "a range needs a number and a larger number"),
         (["batch_size=64,,128"], "'' is not a single value"),
         (["batch_size=[64"], "is not a single value"),
         (["batch_size=64,64"], "a value occurs twice"),
-        (["l2=0,1", "l2=0..1"], "--try l2=0..1: l2 is tried already"),
-        (["augmentation.shift=1,2", "augmentation=null"], "augmentation.shift is tried already"),
+        (["l2=0,1", "l2=0..1"], "--try is 'l2=0..1': it overlaps l2; name each key once"),
+        (["augmentation.shift=1,2", "augmentation=null"], "it overlaps augmentation.shift; name"),
     ],
 )
 def test_bad_text_is_quoted(texts, complaint):
@@ -89,7 +89,7 @@ def test_a_batch_size_of_one_is_not_halved():
 
 def test_a_run_without_a_learning_rate_has_no_default_space():
     where = "train_scratch.mlp_sigmoid"
-    message = f"{where} has no learning_rate; say what to try, as in --try l2="
+    message = f"{where} has no learning_rate; name what to try, such as --try l2="
     with pytest.raises(InputError, match=message):
         default_space(load_run("scratch", "mlp_sigmoid", SMALL_PARAMS).recipe, where)
 

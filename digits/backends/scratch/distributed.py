@@ -1,4 +1,4 @@
-"""The engine in several processes: it has workers of its own, and is always alone in its team."""
+"""The engine's process group: always one rank, because the engine has its own workers."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,5 +9,5 @@ from digits.training.team import ALONE, Team
 
 @contextmanager
 def join(run: Run) -> Iterator[Team]:
-    """Yield the team of this process alone."""
+    """Yield a process group of one rank."""
     yield ALONE

@@ -36,7 +36,7 @@ def fit(training: Training, recorder: Record) -> None:
     """Train; report every step and epoch to the recorder."""
     recipe, images = training.recipe, training.images
     network = build(training.layers, training.weights, recipe.label_smoothing)
-    if recipe.augmentation:  # Each epoch's images are written where all workers see them.
+    if recipe.augmentation:  # Each epoch's images go into memory that the workers share.
         images = shared_array(images.shape, images.dtype)
         images[:] = training.images
     # The limit comes before the fork, so that it holds in the workers too.
@@ -65,7 +65,7 @@ def minimize(workers: Workers, training: Training, recorder: Record) -> None:
 
 
 class Report(Observer):
-    """Reports to the recorder what the engine shows, with the weights in the common layout."""
+    """Passes the engine's results to the recorder, with the weights in the common layout."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class Report(Observer):
 
 
 def show_epochs(workers: Workers, epochs: Iterable[Epoch]) -> Iterator[list[Step]]:
-    """Yield the steps of each epoch, after its images, if it has any, have replaced the last."""
+    """Yield the steps of each epoch; before that, give the workers its images, if it has any."""
     for steps, images in epochs:
         if images is not None:
             workers.x[:] = images
@@ -102,14 +102,14 @@ def build_optimizer(recipe: Recipe) -> Optimizer:
 
 
 def read_state(optimizer: Optimizer, n_epochs: int) -> State:
-    """Return a copy of all that training resumes from, besides the weights."""
+    """Return a copy of the state that training resumes from, without the weights."""
     kept = {name: getattr(optimizer, name, None) for name in OPTIMIZER_STATE}
     arrays = {name: np.array(value) for name, value in kept.items() if value is not None}
     return arrays | {"n_epochs": np.array(n_epochs)}
 
 
 def restore_state(optimizer: Optimizer, state: State) -> None:
-    """Set what `read_state` returned."""
+    """Restore the state that `read_state` returned."""
     for name in state.keys() & OPTIMIZER_STATE:
         array = state[name]
         setattr(optimizer, name, array.copy() if array.ndim else array.item())

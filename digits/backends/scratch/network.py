@@ -1,6 +1,6 @@
 """The engine in digits/scratch: an architecture as a Network, its weights, and its predictions.
 
-Images and weights have the common layout as they are.
+The engine uses images and weights in the common layout.
 """
 
 import sys
@@ -34,7 +34,7 @@ from digits.scratch.network import Network
 
 PREDICT_BATCH = 500
 
-# Layer type to layer of the engine, from the layer and its arrays that no gradient moves.
+# Makes the engine's layer from a layer of the type and its state: arrays without a gradient.
 LAYERS: dict[type[Layer], Callable[[Any, Weights], engine.Layer]] = {
     Conv: lambda layer, state: engine.Conv(layer.stride, layer.padding),
     MaxPool: lambda layer, state: engine.MaxPool(layer.size),

@@ -1,8 +1,8 @@
 """TensorFlow in several processes, on one machine or more: MultiWorkerMirroredStrategy.
 
-The environment variable TF_CONFIG names the processes. Whoever starts them sets it: on one machine
-rank 0 does, as `processes` in params.yaml asks. The strategy only sums here: every process has its
-own variables, and the same happens to all of them.
+The environment variable TF_CONFIG names the ranks. Their launcher sets it: on one machine this is
+rank 0, which starts as many as `processes` in params.yaml. The strategy only sums here: every rank
+has its own variables, and all ranks update them in the same way.
 """
 
 import json
@@ -24,9 +24,9 @@ from digits.training.team import Team
 
 @contextmanager
 def join(run: Run) -> Iterator[Team]:
-    """Yield this process's team: TF_CONFIG's, or that of `processes` in params.yaml.
+    """Yield the process group of TF_CONFIG or, if it is not set, of `processes` in params.yaml.
 
-    In the second case the other processes are started here and end with the body.
+    If TF_CONFIG is not set, this process starts the other ranks. They end with the body.
     """
     device = find_device(run.device)
     workers = [f"127.0.0.1:{port}" for port in free_ports(run.processes)]
@@ -39,7 +39,7 @@ def join(run: Run) -> Iterator[Team]:
 
 
 def read_team(threads: int, device: str) -> Team:
-    """Return TF_CONFIG's team, once its processes have met; raise InputError if it has a fault."""
+    """Return TF_CONFIG's process group, with its ranks connected; raise InputError if invalid."""
     try:
         config = json.loads(os.environ["TF_CONFIG"])
         workers, rank = config["cluster"]["worker"], config["task"]["index"]
@@ -60,35 +60,35 @@ def read_team(threads: int, device: str) -> Team:
 
 
 def use_gpu(number: int, n_here: int) -> None:
-    """Give this process the GPU with that number; raise InputError unless each process has one."""
+    """Give this rank the GPU with that number; raise InputError unless each rank has one."""
     gpus = tf.config.list_physical_devices("GPU")
     if n_here > len(gpus):
         raise InputError(
-            f"{n_here} processes on this machine have {len(gpus)} GPUs; "
-            "expected a GPU for each, or device: cpu"
+            f"this machine has {n_here} ranks and {len(gpus)} GPUs; "
+            "expected a GPU for each rank, or device: cpu in params.yaml"
         )
     tf.config.set_visible_devices(gpus[number], "GPU")
 
 
 class TFTeam(Team):
-    """The processes of a MultiWorkerMirroredStrategy."""
+    """The process group of a MultiWorkerMirroredStrategy."""
 
     def __init__(self, rank: int, size: int, n_here: int, device: str):
         super().__init__(rank, size, n_here, device)
         self.strategy = tf.distribute.MultiWorkerMirroredStrategy()
 
     def sum(self, array: np.ndarray) -> np.ndarray:
-        """Return the sum of the arrays that all processes pass in."""
-        if not array.size:  # TensorFlow ends the process over an empty one
+        """Return the sum of the arrays that all ranks pass in."""
+        if not array.size:  # TensorFlow ends the process if it is empty
             return array
         summed: np.ndarray = self.strategy.reduce("SUM", tf.constant(array), axis=None).numpy()
         return summed
 
     def spread(self, network: keras.Sequential, gradient: Callable[..., Any]) -> Callable[..., Any]:
-        """Return `gradient` as a function whose gradients are the sums of all processes'.
+        """Return the function `gradient` with its gradients summed over all ranks.
 
-        `gradient` returns loss, number right and gradients. The network's batch_norm takes its
-        statistics over the whole mini-batch from here on.
+        `gradient` returns loss, number right and gradients. From now on, the network's batch_norm
+        takes its statistics over the whole mini-batch.
         """
         for layer in network.layers:
             if isinstance(layer, keras.layers.BatchNormalization):

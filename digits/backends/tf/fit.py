@@ -1,7 +1,7 @@
 """Training in TensorFlow, by Keras' optimizers in a compiled loop. See `Backend`.
 
-TensorFlow runs a graph of many steps at once: the loop over the mini-batches is part of the graph
-(`train_steps`), so a step does not pay for Python.
+TensorFlow runs a graph of many steps at once. The loop over the mini-batches is part of the graph
+(`train_steps`), so a step has no cost in Python.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ __all__ = ["FORKS", "LIBRARY", "fit", "join", "name_device", "predict"]
 
 LIBRARY = f"TensorFlow {tf.__version__}, Keras {keras.__version__}"
 FORKS = False
-# Steps of one graph run: enough to hide the call, few enough to move the progress bar.
+# Steps of one graph run: enough to hide the cost of the call, few enough for the progress bar.
 STEPS_A_CALL = 50
 
 Outcome = tuple[tf.Tensor, tf.Tensor]  # mean loss, number of samples classified right
@@ -90,8 +90,8 @@ def compile_steps(
 ) -> TrainSteps:
     """Return the compiled function that takes one step for each row of `batches`.
 
-    It returns their mean loss and how many samples were right. A row is this process's part of a
-    mini-batch, `share` of it; so are its contributions to the loss and to the number right.
+    It returns the steps' mean loss and how many samples were right. A row is this rank's part of a
+    mini-batch, `share` of it. Loss and number right are those of this part.
     """
     own_gradient = make_gradient(network, recipe, team)
     gradient = team.spread(network, own_gradient) if isinstance(team, TFTeam) else own_gradient
@@ -106,7 +106,7 @@ def compile_steps(
     ) -> Outcome:
         loss_sum, n_correct = tf.constant(0.0), tf.constant(0, tf.int64)
         for i in tf.range(len(batches)):
-            # In a team one after the other: all processes must sum in the same order.
+            # Several ranks take one step after the other: all must sum in the same order.
             tf.autograph.experimental.set_loop_options(
                 parallel_iterations=10 if team.size == 1 else 1
             )
@@ -166,7 +166,7 @@ def change_learning_rate(optimizer: keras.optimizers.Optimizer, learning_rate: t
 def chunks(steps: list[Step]) -> list[list[Step]]:
     """Cut an epoch's steps into chunks of mini-batches of one size.
 
-    The last, smaller mini-batch is a chunk of its own.
+    If the last mini-batch is smaller, it has its own chunk.
     """
     full = [step for step in steps if len(step.samples) == len(steps[0].samples)]
     cut = [full[start : start + STEPS_A_CALL] for start in range(0, len(full), STEPS_A_CALL)]
@@ -176,7 +176,7 @@ def chunks(steps: list[Step]) -> list[list[Step]]:
 def read_state(
     network: keras.Sequential, optimizer: keras.optimizers.Optimizer, team: Team
 ) -> State:
-    """Return a copy of all that training resumes from, besides the weights."""
+    """Return a copy of the state that training resumes from, without the weights."""
     state = {}
     for name, variable in state_variables(network, optimizer).items():
         array = variable.numpy().copy()
@@ -187,7 +187,7 @@ def read_state(
 def restore_state(
     network: keras.Sequential, optimizer: keras.optimizers.Optimizer, state: State, team: Team
 ) -> None:
-    """Set what `read_state` returned."""
+    """Restore the state that `read_state` returned."""
     variables = state_variables(network, optimizer)
     for name, array in state.items():
         variables[name].assign(array[team.rank] if name.startswith("seed") else array)

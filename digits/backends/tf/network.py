@@ -1,6 +1,6 @@
 """TensorFlow: an architecture as a Keras model, its weights, and its predictions.
 
-Images and weights have the common layout here as they are.
+Keras uses images and weights in the common layout.
 """
 
 from collections.abc import Callable, Iterable
@@ -29,7 +29,7 @@ from digits.model.architecture import (
 
 PREDICT_BATCH = 1000
 
-# Layer type to Keras layer, from the layer and the seed.
+# Makes the Keras layer from a layer of the type and the seed.
 LAYERS: dict[type[Layer], Callable[[Any, int], keras.layers.Layer]] = {
     Conv: lambda layer, seed: keras.layers.Conv2D(
         layer.filters, layer.kernel_size, layer.stride, layer.padding
@@ -47,7 +47,7 @@ LAYERS: dict[type[Layer], Callable[[Any, int], keras.layers.Layer]] = {
 
 
 def build(layers: Architecture, input_shape: Shape, seed: int) -> keras.Sequential:
-    """Return the network, its weights not yet set; `seed` is that of its dropout."""
+    """Return the network before its weights are set; `seed` is the seed of its dropout."""
     built = [LAYERS[type(layer)](layer, seed) for layer in layers]
     return keras.Sequential([keras.Input(input_shape), *built])
 
@@ -68,10 +68,10 @@ def predict(
 
 
 def find_device(device: str) -> str:
-    """Return "cpu" or "cuda", which "auto" means if there is one.
+    """Return "cpu" or "cuda"; "auto" means "cuda" if there is a GPU.
 
-    Raises InputError for "cuda" if there is none. A GPU is set to sum in float32, and to take only
-    the memory that it needs. TensorFlow cannot change this once it has started.
+    Raises InputError for "cuda" without a GPU. A GPU then sums in float32, and takes only the
+    memory that it needs. TensorFlow cannot change this once it has started.
     """
     gpus = tf.config.list_physical_devices("GPU")
     if device == "cpu" or (device == "auto" and not gpus):
@@ -100,8 +100,8 @@ def name_device(device: str) -> str:
 def as_tensor(images: np.ndarray) -> tf.Tensor:
     """Return images as a tensor, over the same memory if it begins on a 64-byte boundary.
 
-    A mapped file does; other arrays are copied. TensorFlow ends the process without that boundary,
-    and tf.constant keeps two copies. A GPU always needs a copy.
+    A mapped file does; other arrays are copied. Without that boundary, TensorFlow would end the
+    process. tf.constant keeps two copies. A GPU always needs a copy.
     """
     on_gpu = tf.config.get_visible_devices("GPU")
     if images.ctypes.data % 64 or not images.flags.writeable or on_gpu:
@@ -110,7 +110,7 @@ def as_tensor(images: np.ndarray) -> tf.Tensor:
 
 
 def use_threads(threads: int) -> None:
-    """Hold TensorFlow to `threads`, and to the order of sums that goes with them.
+    """Limit TensorFlow to `threads` threads, and make it sum in the same order every time.
 
     TensorFlow cannot change this once it has started.
     """

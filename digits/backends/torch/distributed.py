@@ -1,7 +1,7 @@
 """PyTorch in several processes, on one machine or more: torch.distributed's data parallelism.
 
-torchrun starts the processes, or rank 0 does: `processes` in params.yaml. They communicate through
-gloo, on GPUs through NCCL.
+torchrun starts the ranks. Without torchrun, rank 0 starts as many as `processes` in params.yaml.
+They communicate through gloo, on GPUs through NCCL.
 """
 
 import os
@@ -25,9 +25,9 @@ from digits.training.team import Team
 
 @contextmanager
 def join(run: Run) -> Iterator[Team]:
-    """Yield this process's team: torchrun's, or that of `processes` in params.yaml.
+    """Yield the process group of torchrun or, without torchrun, of `processes` in params.yaml.
 
-    In the second case the other processes are started here and end with the body.
+    Without torchrun, this process starts the other ranks. They end with the body.
     """
     device = find_device(run.device)
     n = run.processes
@@ -50,17 +50,17 @@ def join(run: Run) -> Iterator[Team]:
 
 @contextmanager
 def process_group(device: str) -> Iterator[Team]:
-    """Yield the team that torchrun's environment variables describe.
+    """Yield the process group that torchrun's environment variables describe.
 
-    Each process of a machine has its own GPU.
+    Each rank on a machine has its own GPU.
     """
     local_rank, n_here = int(os.environ["LOCAL_RANK"]), int(os.environ["LOCAL_WORLD_SIZE"])
     if device == "cuda":
         n_gpus = torch.cuda.device_count()
         if n_here > n_gpus:
             raise InputError(
-                f"{n_here} processes on this machine have {n_gpus} GPUs; "
-                "expected a GPU for each, or device: cpu"
+                f"this machine has {n_here} ranks and {n_gpus} GPUs; "
+                "expected a GPU for each rank, or device: cpu in params.yaml"
             )
         torch.cuda.set_device(local_rank)
     dist.init_process_group("nccl" if device == "cuda" else "gloo")
@@ -69,19 +69,19 @@ def process_group(device: str) -> Iterator[Team]:
 
 
 class TorchTeam(Team):
-    """The processes of torch.distributed's default group."""
+    """torch.distributed's default process group."""
 
     def sum(self, array: np.ndarray) -> np.ndarray:
-        """Return the sum of the arrays that all processes pass in."""
+        """Return the sum of the arrays that all ranks pass in."""
         total = torch.tensor(array, device=self.device)
         dist.all_reduce(total)
         summed: np.ndarray = total.cpu().numpy()
         return summed
 
     def spread(self, network: nn.Sequential) -> nn.Module:
-        """Return the network, over the same parameters, as one that trains on whole mini-batches.
+        """Return a network with the same parameters that trains on the whole mini-batch.
 
-        Its gradients are the sums of all processes', and so are its batch-norm statistics.
+        Its gradients and its batch-norm statistics are sums over all ranks.
         """
         modules = [
             WholeBatchNorm(module) if isinstance(module, _BatchNorm) else module
@@ -99,7 +99,7 @@ def add_up_gradients(
 ) -> torch.futures.Future[torch.Tensor]:
     """Sum gradients; DistributedDataParallel would take their mean.
 
-    Each process's loss is its part of the mini-batch's loss.
+    Each rank's loss is its part of the mini-batch's loss.
     """
     reduced = dist.all_reduce(bucket.buffer(), async_op=True).get_future()
     gradients: torch.futures.Future[torch.Tensor] = reduced.then(lambda future: future.value()[0])
@@ -107,9 +107,9 @@ def add_up_gradients(
 
 
 class AddUp(torch.autograd.Function):
-    """y = sum of all processes' x.
+    """y = sum of the x of all ranks.
 
-    Every process's loss may depend on y, so d_x is the sum of all processes' d_y.
+    Every rank's loss may depend on y, so d_x is the sum of the d_y of all ranks.
     """
 
     @staticmethod
@@ -122,20 +122,20 @@ class AddUp(torch.autograd.Function):
 
 
 def add_up_with_gradient(x: torch.Tensor) -> torch.Tensor:
-    """Return the sum of all processes' tensors, as a step that gradients pass through."""
+    """Return the sum of the tensors of all ranks, as a step that gradients pass through."""
     y: torch.Tensor = AddUp.apply(x)  # type: ignore[no-untyped-call]
     return y
 
 
 def add_up(x: torch.Tensor) -> torch.Tensor:
-    """Return the sum of all processes' tensors."""
+    """Return the sum of the tensors of all ranks."""
     total = x.clone(memory_format=torch.contiguous_format)
     dist.all_reduce(total)
     return total
 
 
 class WholeBatchNorm(nn.Module):
-    """PyTorch's BatchNorm in training, over the whole mini-batch that the processes share.
+    """PyTorch's BatchNorm in training, over the whole mini-batch of all ranks.
 
     PyTorch's own SyncBatchNorm needs GPUs.
     """

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch._dynamo  # an optimizer imports it at its first use; that is no part of training
+import torch._dynamo  # otherwise the first step imports it, within the training time
 from torch import nn
 from torch.nn import functional
 
@@ -100,10 +100,10 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, learning_rate: float) ->
 
 
 def read_state(optimizer: torch.optim.Optimizer, team: Team = ALONE) -> State:
-    """Return a copy of all that training resumes from, besides the weights.
+    """Return a copy of the state that training resumes from, without the weights.
 
-    "number.name" is what the optimizer remembers of a parameter; "generators" are the states of
-    the team's random generators.
+    "number.name" is what the optimizer keeps for a parameter. "generators" are the states of the
+    random generators of all ranks.
     """
     state = {}
     for number, tensors in optimizer.state_dict()["state"].items():
@@ -113,7 +113,7 @@ def read_state(optimizer: torch.optim.Optimizer, team: Team = ALONE) -> State:
 
 
 def restore_state(optimizer: torch.optim.Optimizer, state: State, team: Team = ALONE) -> None:
-    """Set what `read_state` returned."""
+    """Restore the state that `read_state` returned."""
     generator(team).set_state(torch.from_numpy(state["generators"][team.rank]))
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     remembered: dict[int, dict[str, torch.Tensor]] = {}
@@ -121,7 +121,7 @@ def restore_state(optimizer: torch.optim.Optimizer, state: State, team: Team = A
         number, name = key.split(".")
         tensor = torch.from_numpy(state[key])
         if tensor.ndim:
-            # In the parameter's memory layout: the fused Adam walks through both as they lie.
+            # Use the parameter's memory layout: the fused Adam reads both in memory order.
             tensor = torch.empty_like(parameters[int(number)]).copy_(tensor)
         remembered.setdefault(int(number), {})[name] = tensor
     groups = optimizer.state_dict()["param_groups"]

@@ -1,7 +1,7 @@
 """PyTorch: an architecture as an nn.Sequential, its weights, and its predictions.
 
-Images are (n, channels, height, width) to PyTorch, here in channels_last memory, the faster one on
-a CPU: the arrays that we are given, seen with their axes in another order.
+PyTorch takes images as (n, channels, height, width). Here these are views of (n, height, width,
+channels) with the axes in another order: the memory format channels_last, the faster one on a CPU.
 """
 
 from collections.abc import Callable, Iterable
@@ -50,7 +50,7 @@ def batch_norm(shape: Shape) -> nn.Module:
     return cls(shape[-1], eps=BATCH_NORM.epsilon, momentum=1 - BATCH_NORM.momentum)
 
 
-# Layer type to PyTorch module, from the layer and the shape of its input.
+# Makes the PyTorch module from a layer of the type and the shape of its input.
 LAYERS: dict[type[Layer], Callable[[Any, Shape], nn.Module]] = {
     Conv: lambda layer, shape: nn.Conv2d(
         shape[2], layer.filters, layer.kernel_size, layer.stride, layer.padding
@@ -64,7 +64,7 @@ LAYERS: dict[type[Layer], Callable[[Any, Shape], nn.Module]] = {
     BatchNorm: lambda layer, shape: batch_norm(shape),
 }
 
-# Role in the common layout to name in a state dict.
+# The name in a state dict of each role in the common layout.
 ROLES = {
     "W": "weight",
     "b": "bias",
@@ -93,12 +93,12 @@ def predict(
 ) -> np.ndarray:
     """Return the classes' probabilities, float32 (n, n_classes)."""
     torch.set_num_threads(threads)
-    # New layers draw initial weights. The generator of a training's dropout must not notice.
+    # New layers draw initial weights. The generator of a training's dropout must not change.
     with torch.random.fork_rng(devices=[]):
         network = build(layers, weights, images.shape[1:]).eval()
     x = as_tensor(images)
-    # One array from the start. Small ones of each batch, between the large ones that it frees,
-    # would keep the memory of these from being used again.
+    # Allocate one array first. A small array for each batch would lie between large freed ones, and
+    # their memory could not be used again.
     n_classes = infer_shapes(layers, images.shape[1:])[-1]
     probabilities = torch.empty(len(x), *n_classes)
     batches = zip(
@@ -110,10 +110,10 @@ def predict(
 
 
 def find_device(device: str) -> str:
-    """Return "cpu" or "cuda", which "auto" means if there is one.
+    """Return "cpu" or "cuda"; "auto" means "cuda" if there is a GPU.
 
-    Raises InputError for "cuda" if there is none. A GPU is set to sum in float32 and, as far as it
-    can, in the same order each time.
+    Raises InputError for "cuda" without a GPU. A GPU then sums in float32 and, where cuDNN allows
+    it, in the same order each time.
     """
     if device == "cpu" or (device == "auto" and not torch.cuda.is_available()):
         return "cpu"

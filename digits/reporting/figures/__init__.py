@@ -1,1 +1,1 @@
-"""The figures, by topic. Each `plot_*` returns a matplotlib Figure of what was measured."""
+"""The figures, by topic. Each `plot_*` returns a matplotlib Figure of the results."""

@@ -60,7 +60,7 @@ def add_error_axis(axis: Axes, n_samples: int) -> None:
 
 
 def plot_accuracy_per_class(results: list[RunResult], class_names: list[str], title: str) -> Figure:
-    """Accuracy on each true class, a dot a run."""
+    """Accuracy on each true class, one dot per run."""
     figure, axis = plt.subplots(figsize=(WIDTH, 4.2))
     classes, n_runs = np.arange(len(class_names)), len(results)
     for number, (result, style) in enumerate(zip(results, run_styles(results), strict=True)):
@@ -115,6 +115,6 @@ def plot_accuracy_against_time(table: pd.DataFrame, title: str) -> Figure:
     axis.grid(alpha=0.3)
     seconds, accuracies = table["train_seconds"].to_numpy(), table["accuracy"].to_numpy()
     line = {"arrowstyle": "-", "color": "grey", "lw": 0.5}
-    # A limit in iterations gives the same picture each time; one in seconds would not.
+    # A limit in iterations gives the same picture each time; a limit in seconds would not.
     adjust_text(names, seconds, accuracies, ax=axis, arrowprops=line, iter_lim=500)
     return figure

@@ -22,7 +22,7 @@ MAX_ANNOTATED = 25  # rows; with more, the numbers do not fit into the cells
 
 
 def plot_comparisons(pairs: pd.DataFrame, names: list[str], title: str) -> Figure:
-    """A cell for each pair of runs: which is better, if any, and what only one got right.
+    """One cell per pair of runs: which one is better, and how many images only one got right.
 
     `pairs` are as `compare_pairs` returns them; `names` are the runs to draw.
     """
@@ -69,7 +69,7 @@ def fill_cells(pairs: pd.DataFrame, names: list[str]) -> tuple[np.ndarray, np.nd
 
 
 def label_cells(axis: Axes) -> None:
-    """Turn the names of the runs, and say what the colours mean."""
+    """Rotate the names of the runs, and add a legend of the colours."""
     axis.tick_params(axis="x", labelrotation=30)
     axis.tick_params(axis="y", labelrotation=0)
     plt.setp(axis.get_xticklabels(), ha="right")

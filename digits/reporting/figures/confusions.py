@@ -9,9 +9,9 @@ from digits.reporting.results import RunResult
 
 
 def plot_confusion_matrices(results: list[RunResult], class_names: list[str], title: str) -> Figure:
-    """A matrix a run: rows are true classes, columns predicted ones, cells are counts.
+    """One matrix per run: rows are true classes, columns predicted ones, cells are counts.
 
-    Right answers are left grey.
+    Right answers are grey.
     """
     figure, axes = grid_of_axes(len(results), n_columns=3, height=3.1)
     for result, axis in zip(results, axes, strict=False):

@@ -15,7 +15,7 @@ N_FILTERS = 16
 
 
 def plot_first_layer_filters(models: Mapping[str, Model], title: str) -> Figure:
-    """A row a run: the first filters of its first layer with weights; pruned pixels are grey.
+    """One row per run: the first filters of its first layer with weights; pruned pixels are grey.
 
     Each filter is scaled by its largest weight.
     """
@@ -47,8 +47,8 @@ def plot_first_layer_filters(models: Mapping[str, Model], title: str) -> Figure:
 def first_layer_filters(model: Model) -> np.ndarray:
     """Return the filters of the first layer with weights, float32 (n_filters, height, width).
 
-    A convolution's are its kernels for the first channel; a dense layer's have nan at pruned
-    pixels.
+    The filters of a convolution are its kernels for the first channel. Those of a dense layer have
+    nan at pruned pixels.
     """
     description = model.description
     shapes = weight_shapes(description.architecture, description.input_shape)

@@ -12,7 +12,7 @@ THOUSAND = 1000
 
 
 def plot_learning_curves(results: list[RunResult], title: str) -> Figure:
-    """Loss against the images seen: one panel an architecture, one colour a framework.
+    """Loss against the images seen: one panel per architecture, one colour per framework.
 
     A thin line is the training split, a mean over 50 steps each. A thick line with markers is the
     validation split, after each epoch.
@@ -43,7 +43,7 @@ def draw_architecture(axis: Axes, results: list[RunResult]) -> None:
             ("validation", style | {"lw": 1.8, "ms": 4}),
         ):
             rows = history[history["split"] == split]
-            # Up to some twenty epochs have room for a marker each.
+            # Up to 20 epochs leave room for a marker at each.
             if len(rows) > 20:
                 look = look | {"marker": ""}  # noqa: PLW2901
             axis.plot(

@@ -11,7 +11,7 @@ from digits.reporting.results import RunResult
 
 
 def plot_reliability(table: pd.DataFrame, results: list[RunResult], title: str) -> Figure:
-    """Confidence against accuracy, an axis a run; a dot's area grows with its samples.
+    """Confidence against accuracy, one axis per run; a dot's area grows with its samples.
 
     `table` is as `reliability_table` returns it.
     """

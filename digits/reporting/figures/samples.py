@@ -21,9 +21,9 @@ N_SHARED = 30  # mistakes of most runs
 def plot_sample_predictions(
     results: list[RunResult], images: np.ndarray, class_names: list[str], title: str
 ) -> Figure:
-    """A row a run: first images that it got right, then its most confident mistakes.
+    """One row per run: first images that it got right, then its most confident mistakes.
 
-    Above each image are the answer and, if it is wrong, the truth.
+    Above each image are the answer and, if it is wrong, the true class.
     """
     n_right = N_COLUMNS // 2
     size = WIDTH, 1.25 * len(results) + 0.5
@@ -95,8 +95,8 @@ def plot_shared_mistakes(
 def hardest_samples(results: list[RunResult], n_wrong: np.ndarray) -> np.ndarray:
     """Return the numbers of at most 30 samples that most runs misclassified, the hardest first.
 
-    `n_wrong` is the number of wrong answers to each sample. Among equals, the truth has the lowest
-    mean probability first.
+    `n_wrong` is the number of wrong answers to each sample. Samples with equal numbers are in the
+    order of the mean probability of the true class, the lowest first.
     """
     samples = np.arange(len(n_wrong))
     for_truth = np.mean(

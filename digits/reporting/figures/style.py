@@ -79,7 +79,7 @@ def grid_of_axes(n: int, n_columns: int, height: float) -> tuple[Figure, list[Ax
 def write_figure(path: Path, figure: Figure) -> None:
     """Write a figure as a PNG and close it.
 
-    256 colours make the file a third of the size. It holds no version and no date: the same figure
+    256 colours make the file a third of the size. It has no version and no date, so the same figure
     gives the same bytes.
     """
     file = BytesIO()

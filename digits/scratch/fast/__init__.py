@@ -1,1 +1,1 @@
-"""The engine made fast: the same numbers. Read `conv_block`, `winograd`, then `workers`."""
+"""The fast engine: the same numbers in less time. Read `conv_block`, `winograd`, `workers`."""

@@ -3,11 +3,11 @@
 What makes it fast:
 
 * The convolution writes four planes, one for each corner of the pooling windows: (4, n, rows,
-  columns, filters). The maxima are then those of four whole arrays, at the speed of memory.
+  columns, filters). Pooling is then the maximum of four whole arrays, at the speed of memory.
 * Pooling comes first. Bias and relu keep the order of numbers, so max(relu(a + b), relu(c + b)) =
   relu(max(a, c) + b). After the maximum they work on a quarter of the data.
-* A few images at a time: what one step writes is in the cache when the next step reads it.
-* 3 x 3 kernels by Winograd's method, with 2.25 times fewer multiplications (winograd.py).
+* It computes a few images at a time: what one step writes is in the cache for the next step.
+* 3 x 3 kernels use Winograd's method, with 2.25 times fewer multiplications (winograd.py).
 """
 
 from typing import Any
@@ -30,7 +30,7 @@ from digits.scratch.layers import (
     windows,
 )
 
-# Winograd's transforms take some 30 additions a value: they pay if it is in several products.
+# Winograd's transforms take some 30 additions a value. They pay if it is in several products.
 MIN_WINOGRAD_CHANNELS = 4
 
 
@@ -56,7 +56,7 @@ class ConvBlock(Layer):
         return np.concatenate(y), (convolution, saved)
 
     def backward(self, d_y: Array, saved: Any, gradients: Gradients) -> Array | None:
-        """Through relu, to the maximum of each window, and through the convolution."""
+        """Pass d_y through relu, to the maximum of each window, and through the convolution."""
         convolution, blocks = saved
         d_b = np.zeros_like(self.b)
         d_x = []
@@ -74,7 +74,7 @@ class ConvBlock(Layer):
 
 
 def running_maximum(planes: Array) -> None:
-    """Replace each plane by the maximum of it and those before it; the last is that of all."""
+    """Replace each plane by the maximum of it and all before it; the last becomes that of all."""
     for k in range(1, len(planes)):
         np.maximum(planes[k - 1], planes[k], out=planes[k])
 
@@ -83,8 +83,8 @@ def split_gradient(d_maximum: Array, maxima: Array) -> Array:
     """Return the gradient of each plane: the first plane that has the maximum gets all of it.
 
     The first k planes have the maximum where the k-th running maximum equals the last one. There
-    their gradients add up to d_maximum, elsewhere to 0. A plane's own is the difference to those
-    before it.
+    their gradients add up to d_maximum, elsewhere to 0. A plane's own gradient is the difference to
+    the sum of the planes before it.
     """
     d_planes = np.empty_like(maxima)
     for k in range(len(maxima)):
@@ -165,7 +165,7 @@ class WinogradPlanes:
 
 
 def fuse(layers: list[Layer], arrays: list[Gradients]) -> tuple[list[Layer], list[Gradients]]:
-    """Return the layers and their arrays with every block that `find_block` knows as ConvBlock."""
+    """Return the layers and arrays with a ConvBlock for every block that `find_block` finds."""
     fused_layers: list[Layer] = []
     fused_arrays: list[Gradients] = []
     position = 0

@@ -41,7 +41,7 @@ def transform_kernels_backward(d_u: Array) -> Array:
 def transform_input(x: Array) -> Array:
     """v = B^T d B for each tile d of padded images: (4, 4, n, rows, columns, channels).
 
-    x is (n, 2 rows + 2, 2 columns + 2, channels). Tiles are two pixels apart and overlap by two, so
+    x is (n, 2 rows + 2, 2 columns + 2, channels). Tiles are two pixels apart and overlap by two. So
     the k-th rows of all tiles are every second row of the image, from row k on.
     """
     n, height, width, channels = x.shape

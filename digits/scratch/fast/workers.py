@@ -1,13 +1,14 @@
 """Several workers for one training: each computes the gradients of some shards of every batch.
 
-The loss of a batch is a sum over its samples, and so is its gradient. The size of a batch alone
-says how it is cut into shards, and their gradients are added in the order of the shards. So any
-number of workers gives the same bits.
+The loss of a batch and its gradient are sums over its samples. The cut into shards depends on the
+size of the batch alone, and the gradients are added in the order of the shards. So any number of
+workers gives the same bits.
 
-Workers are forked processes, which see the training set without a copy. Threads would wait for each
-other: Python runs one at a time, and NumPy's calls are many and short. They replace processes where
-other threads make a fork unsafe. Parameters and gradients lie in shared memory. Limit the matrix
-products of a worker to one thread (threadpoolctl): two threads on one core are slower than one.
+Workers are forked processes, which share the training set without a copy. Threads would wait for
+each other: Python runs one at a time, and NumPy's calls are many and short. Threads replace the
+processes if a fork is unsafe because of other threads. Parameters and gradients are in shared
+memory. Limit the matrix products of a worker to one thread (threadpoolctl): two threads on one core
+are slower than one.
 """
 
 import mmap
@@ -75,7 +76,7 @@ class Workers(GradientSource):
         for shard in range(number, n_shards, self.n_workers):
             part = slice(shard * n // n_shards, (shard + 1) * n // n_shards)
             chosen = part if samples is None else samples[part]
-            draws = self.network.differs_in_training  # To make a generator takes 35 microseconds.
+            draws = self.network.differs_in_training  # A new generator takes 35 microseconds.
             generator = np.random.default_rng([*seed, shard]) if draws else None
             self.outcomes[shard] = self.network.gradient(
                 self.x[chosen], self.labels[chosen], n, generator, self.views[shard]
@@ -98,8 +99,8 @@ class Workers(GradientSource):
         there.close()
 
     def serve(self, number: int, orders: Connection) -> None:
-        """Compute as ordered, until the order is None or the parent has ended."""
-        # The fork has copied the parent's ends. A pipe closes with the last process that has one.
+        """Compute the ordered shards, until the order is None or the parent has ended."""
+        # The fork has copied the parent's pipe ends. A pipe closes when its last copy is closed.
         for connection in self.connections:
             connection.close()
         with suppress(EOFError, ConnectionError, KeyboardInterrupt):

@@ -1,4 +1,4 @@
-"""One module for each logger of other projects. `digits.training.logger` loads them by name.
+"""One module for each third-party logger. `digits.training.logger` loads them by name.
 
-So no stage's fingerprint has them: no logger changes an output.
+They are in no stage's fingerprint, because no logger changes an output.
 """

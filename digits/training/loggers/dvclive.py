@@ -1,6 +1,6 @@
 """DVCLive: tables that the DVC extension of VS Code draws while a run trains.
 
-It saves no experiment and leaves dvc.yaml alone, which DVC reads at the same time.
+It saves no experiment. It does not write dvc.yaml, because DVC reads that file at the same time.
 """
 
 from pathlib import Path
@@ -11,7 +11,7 @@ from digits.training.logger import Row
 
 
 def open_logger(folder: Path, recipe: Row) -> "DVCLive":
-    """Return a logger; DVCLive empties the folder."""
+    """Return a logger that writes into the folder; DVCLive empties it first."""
     return DVCLive(folder, recipe)
 
 

@@ -1,6 +1,6 @@
 """MLflow: a run in the experiment "digits", on the server that MLFLOW_TRACKING_URI names.
 
-Without that variable, the runs are in a SQLite file, logs/mlflow/mlflow.db. Look at them with
+Without that variable, the runs are in a SQLite file, logs/mlflow/mlflow.db. View them with
 `mlflow ui --backend-store-uri sqlite:///logs/mlflow/mlflow.db`.
 """
 

@@ -1,6 +1,6 @@
-"""TensorBoard: an event file, by tensorboardX, which needs neither PyTorch nor TensorFlow.
+"""TensorBoard: an event file, written by tensorboardX without PyTorch or TensorFlow.
 
-Look at it with `tensorboard --logdir logs/tensorboard`.
+View it with `tensorboard --logdir logs/tensorboard`.
 """
 
 import shutil
@@ -12,7 +12,7 @@ from digits.training.logger import Row
 
 
 def open_logger(folder: Path, recipe: Row) -> "TensorBoard":
-    """Return a logger whose folder holds this training alone."""
+    """Empty the folder and return a logger that writes into it."""
     shutil.rmtree(folder, ignore_errors=True)
     return TensorBoard(folder, recipe)
 
@@ -26,7 +26,7 @@ class TensorBoard:
         self.writer.add_text("recipe", text)
 
     def log(self, row: Row) -> None:
-        """Write the row; what ends an epoch reaches the file at once."""
+        """Write the row; flush the file at the end of an epoch."""
         for measure in ("loss", "accuracy"):
             self.writer.add_scalar(f"{measure}/{row['split']}", row[measure], row["images_seen"])
         if row["split"] == "validation":
