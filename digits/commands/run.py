@@ -69,7 +69,9 @@ def run_dvc_repro() -> int:
     """Run `dvc repro`; return its exit status, or 130 if a signal stopped it."""
     from digits.pipeline.checkout import dvc_command, dvc_environment
 
-    process = subprocess.Popen(dvc_command("repro"), env=dvc_environment())
+    # Another DVC, such as that of an editor's extension, may hold the lock for some seconds.
+    command = dvc_command("--wait-for-lock", "repro")
+    process = subprocess.Popen(command, env=dvc_environment())
     with interrupted_by_signals(process) as signals:
         status = process.wait()
     if signals:

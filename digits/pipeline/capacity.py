@@ -7,7 +7,8 @@ machine that pushed the file. Other stages and new runs have a default.
 import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,25 @@ from digits.base.files import read_json
 from digits.errors import InputError
 
 TIMINGS = Path("timings")
+
+CGROUPS = Path("/sys/fs/cgroup")
+MEMBERSHIP = Path("/proc/self/cgroup")
+
+
+class Version(NamedTuple):
+    """The files of a control group with its limit, its use and its statistics, and a key of these.
+
+    `cache` is the inactive file cache, in bytes like the others.
+    """
+
+    files: tuple[str, str, str]
+    cache: str
+
+
+V1 = Version(
+    ("memory.limit_in_bytes", "memory.usage_in_bytes", "memory.stat"), "total_inactive_file"
+)
+V2 = Version(("memory.max", "memory.current", "memory.stat"), "inactive_file")
 
 
 class Cost(NamedTuple):
@@ -59,10 +79,30 @@ def usable_cores() -> list[int]:
     return list(range(os.cpu_count() or 1))
 
 
-def available_memory_bytes() -> int:
-    """Return the free memory of the machine, or of the container if it has less."""
+def available_memory_bytes(root: Path = CGROUPS, membership: Path = MEMBERSHIP) -> int:
+    """Return the free memory of the machine, or of a control group around this process if less."""
     available = int(psutil.virtual_memory().available)
-    limit, used = (Path("/sys/fs/cgroup") / name for name in ("memory.max", "memory.current"))
-    if limit.exists() and used.exists() and limit.read_text().strip() != "max":
-        available = min(available, int(limit.read_text()) - int(used.read_text()))
-    return available
+    lines = membership.read_text().splitlines() if membership.exists() else []
+    return min([available, *chain.from_iterable(list_free_bytes(root, line) for line in lines)])
+
+
+def list_free_bytes(root: Path, line: str) -> Iterator[int]:
+    """Yield the free memory of each limited group that a line of /proc/self/cgroup names.
+
+    A line is "hierarchy:controllers:path". The groups are nested, and each may have a limit.
+    """
+    _, controllers, path = line.split(":", 2)
+    if controllers and "memory" not in controllers.split(","):
+        return
+    version, base = (V1, root / "memory") if controllers else (V2, root)
+    group = base / path.strip("/")
+    for folder in (group, *group.parents):
+        if folder.is_relative_to(base):
+            try:
+                limit, used, statistics = ((folder / name).read_text() for name in version.files)
+            except OSError:
+                continue  # the root has no limit, and a container may not see its outer groups
+            if limit.strip() != "max":
+                # The kernel drops inactive file cache as soon as a process needs the memory.
+                cache = re.search(rf"^{version.cache} (\d+)$", statistics, re.MULTILINE)
+                yield int(limit) - int(used) + (int(cache[1]) if cache else 0)

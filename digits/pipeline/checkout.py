@@ -88,5 +88,5 @@ def hash_code() -> None:
 
     While it is stale, DVC reports every other stage as stale too.
     """
-    if run_dvc("repro", "--quiet", "fingerprint"):
+    if run_dvc("--wait-for-lock", "repro", "--quiet", "fingerprint"):
         raise InputError("dvc repro fingerprint failed; see above")

@@ -2,8 +2,11 @@
 
 import argparse
 import re
+import threading
+import time
 
 import pytest
+from zc.lockfile import LockFile
 
 from digits.commands import run
 from digits.errors import InputError
@@ -31,6 +34,16 @@ def test_it_ends_with_the_leaderboard_the_time_and_where_to_look(clone, jobs):
         "Try your own digits:    make draw",
         "Figures and mistakes:   open plots/report.html",
     ]
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_it_waits_while_another_dvc_holds_the_lock(clone, jobs):
+    other = LockFile(clone.path / ".dvc/tmp/lock")
+    threading.Timer(8, other.close).start()  # DVC alone gives up after about four seconds
+    started = time.monotonic()
+    printed = clone.run("python", "-m", "digits", "run", "--jobs", jobs)
+    assert "The pipeline took" in printed
+    assert time.monotonic() - started > 8
 
 
 def test_after_a_failure_it_shows_no_leaderboard(clone):

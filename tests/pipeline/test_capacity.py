@@ -65,3 +65,40 @@ def test_cores_and_memory_bound_the_jobs(jobs, n_cores, available, expected):
 def test_this_machine_has_a_core_and_memory():
     assert len(usable_cores()) >= 1
     assert available_memory_bytes() > MIB
+
+
+V1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+V2 = ("memory.max", "memory.current", "inactive_file")
+
+
+def write_group(folder, names, limit, used, cache):
+    """Write the files of a control group; sizes are in MiB."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / names[0]).write_text(limit if limit == "max" else f"{limit * MIB}\n")
+    (folder / names[1]).write_text(f"{used * MIB}\n")
+    statistics = f"anon 1\ninactive_anon 7\n{names[2]} {cache * MIB}\nactive_file 9\n"
+    (folder / "memory.stat").write_text(statistics)
+
+
+@pytest.mark.parametrize(
+    ("names", "base", "line"),
+    [(V2, "", "0::/outer/inner"), (V1, "memory", "9:cpu,memory:/outer/inner")],
+    ids=["v2", "v1"],
+)
+def test_the_tightest_group_counts_without_inactive_file_cache(tmp_path, names, base, line):
+    membership = tmp_path / "cgroup"
+    membership.write_text(f"12:pids:/elsewhere\n{line}\n")
+    outer = tmp_path / base / "outer"
+    write_group(outer / "inner", names, 3, 2, 1)
+    write_group(outer, names, 10, 1, 0)
+    assert available_memory_bytes(tmp_path, membership) == 2 * MIB  # 3 - 2 + 1
+    write_group(outer, names, 10, 9, 0)
+    assert available_memory_bytes(tmp_path, membership) == 1 * MIB
+
+
+def test_groups_without_a_limit_leave_the_memory_of_the_machine(tmp_path):
+    membership = tmp_path / "cgroup"
+    membership.write_text("0::/outer\n")
+    write_group(tmp_path / "outer", V2, "max", 9, 0)
+    assert available_memory_bytes(tmp_path, membership) > 100 * MIB
+    assert available_memory_bytes(tmp_path, tmp_path / "absent") > 100 * MIB
