@@ -95,7 +95,7 @@ def test_all_back_ends_agree(backend, zero, models, run_digits, monkeypatch):
 
 
 def test_a_name_that_is_not_utf8_is_printed_as_it_is(zero, models, tmp_path):
-    name = os.fsencode(tmp_path) + b"/caf\xe9.png"
+    name = os.fsencode(tmp_path) + b"/\xe9.png"
     shutil.copy(os.fsencode(zero), name)
     (tmp_path / "blank.png").write_text("no picture")
     files = [name, os.fsencode(tmp_path / "blank.png"), os.fsencode(zero)]
