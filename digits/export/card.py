@@ -42,8 +42,8 @@ It gives every image a class, even an image that shows none of them.
 
 ## Input and output
 
-Input: raw images (n, 28, 28). 0 is background and 255 is ink. The type is {dtype}.
-Output: logits, float32 (n, {n_classes}), before softmax, in the order of the classes.
+* Input: raw images (n, 28, 28). 0 is background and 255 is ink. The type is {dtype}.
+* Output: logits, float32 (n, {n_classes}), before softmax, in the order of the classes.
 
 ```python
 {loading}

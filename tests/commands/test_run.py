@@ -2,6 +2,7 @@
 
 import argparse
 import re
+import shutil
 import threading
 import time
 
@@ -34,6 +35,14 @@ def test_it_ends_with_the_leaderboard_the_time_and_where_to_look(clone, jobs):
         "Try your own digits:    make draw",
         "Figures and mistakes:   open plots/report.html",
     ]
+
+
+def test_in_a_folder_outside_git_it_runs(clone):
+    shutil.rmtree(clone.path / ".git")
+    printed = clone.run("python", "-m", "digits", "run")
+    assert "this folder is not in git: DVC runs without it" in printed
+    assert "Data and pipelines are up to date." in printed
+    assert "this folder" not in clone.run("python", "-m", "digits", "run")
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
