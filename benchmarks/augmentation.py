@@ -16,12 +16,12 @@ from benchmarks.epoch_clock import EpochClock
 from benchmarks.rounds import measure_apart, summarize
 from digits.base.files import write_json
 from digits.base.params import FRAMEWORKS
+from digits.base.processor import describe_machine
 from digits.errors import one_line_errors
 from digits.training.backend import load_backend
 from digits.training.loop import TrainingData, load_data, train
 from digits.training.memory import keep_freed_memory
 from digits.training.params import Augmentation
-from digits.training.provenance import describe_machine
 from digits.training.run import load_run
 
 RESULT = Path("benchmarks/results/augmentation.json")

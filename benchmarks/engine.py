@@ -27,13 +27,13 @@ from benchmarks.contenders import CONTENDERS, Task, has_two_cores
 from benchmarks.minimizers import MINIMIZERS, OBJECTIVE, prepare_minimizer
 from benchmarks.rounds import summarize
 from digits.base.files import write_json
+from digits.base.processor import describe_machine
 from digits.errors import InputError, one_line_errors
 from digits.model.architecture import count_multiplications
 from digits.preprocessing.apply import network_inputs
 from digits.training.initial_weights import initial_weights
 from digits.training.loop import load_data
 from digits.training.memory import peak_memory_bytes
-from digits.training.provenance import describe_machine
 from digits.training.run import IMAGE_SHAPE, load_run
 
 RESULT = Path("benchmarks/results/engine.json")

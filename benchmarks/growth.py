@@ -24,9 +24,9 @@ from ruamel.yaml import YAML
 from benchmarks.cost import Cost, measure_cost
 from digits.base.files import read_json, read_split, write_array, write_array_in_parts, write_json
 from digits.base.params import FRAMEWORKS, load_global
+from digits.base.processor import describe_machine
 from digits.errors import one_line_errors
 from digits.pipeline.clone import fresh_clone
-from digits.training.provenance import describe_machine
 
 RESULT = Path("benchmarks/results/growth.json")
 TIMES = (1, 2, 4, 8)

@@ -19,9 +19,9 @@ from pathlib import Path
 
 from digits.base.files import write_json
 from digits.base.params import load_global
+from digits.base.processor import describe_machine
 from digits.errors import InputError, one_line_errors
 from digits.pipeline.clone import fresh_clone
-from digits.training.provenance import describe_machine
 
 RESULT = Path("benchmarks/results/pipeline.json")
 TRACKED = ("dvc.lock", "metrics", "plots")  # the results that git tracks

@@ -22,11 +22,11 @@ from benchmarks.published_recipes import Epochs, train_keras_example, train_pyto
 from benchmarks.rounds import measure_apart, summarize
 from digits.base.files import read_json, read_split, write_json
 from digits.base.params import FRAMEWORKS, load_global
+from digits.base.processor import describe_machine
 from digits.errors import InputError, one_line_errors
 from digits.training.backend import load_backend
 from digits.training.loop import PROCESSED, load_data, train
 from digits.training.memory import keep_freed_memory
-from digits.training.provenance import describe_machine
 from digits.training.run import load_run
 
 RESULT = Path("benchmarks/results/race.json")

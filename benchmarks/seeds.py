@@ -21,6 +21,7 @@ from ruamel.yaml import YAML
 
 from digits.base.files import read_json, write_json
 from digits.base.params import FRAMEWORKS, read_params
+from digits.base.processor import describe_machine
 from digits.datasets.fetch import fetch, own_mirror
 from digits.datasets.params import Dataset, load_download
 from digits.datasets.source import Source
@@ -33,7 +34,6 @@ from digits.preprocessing.params import load_preprocess
 from digits.training.backend import load_backend
 from digits.training.loop import TrainingData, train
 from digits.training.memory import keep_freed_memory
-from digits.training.provenance import describe_machine
 from digits.training.run import Run, load_run
 
 RESULT = Path("benchmarks/results/seeds.json")

@@ -24,10 +24,10 @@ from ruamel.yaml import YAML
 from benchmarks.rounds import summarize
 from digits.base.files import read_json, write_json
 from digits.base.params import FRAMEWORKS, load_global
+from digits.base.processor import describe_machine
 from digits.errors import InputError, one_line_errors
 from digits.pipeline.clone import fresh_clone
 from digits.pipeline.lock import differing_outputs, read_lock
-from digits.training.provenance import describe_machine
 
 RESULT = Path("benchmarks/results/side_by_side.json")
 JOBS, ROUNDS = 2, 3

@@ -14,12 +14,12 @@ from typing import Any
 
 from benchmarks.seeds import prepare, test_accuracy
 from digits.base.files import read_json, read_split, write_json
+from digits.base.processor import describe_machine
 from digits.datasets.source import Samples, Source
 from digits.datasets.synthetic import make_synthetic_digits
 from digits.errors import InputError, one_line_errors
 from digits.training.backend import load_backend
 from digits.training.loop import train
-from digits.training.provenance import describe_machine
 from digits.training.run import Run, load_run
 
 RESULT = Path("benchmarks/results/synthetic.json")

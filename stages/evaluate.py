@@ -11,12 +11,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from digits.base.files import read_split, write_array, write_json
 from digits.base.params import FRAMEWORKS, load_global, load_run_names
+from digits.base.processor import limit_instructions
 from digits.errors import InputError, one_line_errors
-from digits.evaluation.metrics import evaluation_arrays, score
-from digits.model.model_file import read_model
-from digits.preprocessing.apply import load_preprocessing
 
 PROCESSED = Path("data/processed")
 
@@ -25,6 +22,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Score one framework's models on the test set.")
     parser.add_argument("framework", choices=FRAMEWORKS)
     framework = parser.parse_args().framework
+    limit_instructions()
+    from digits.base.files import read_split, write_array, write_json
+    from digits.evaluation.metrics import evaluation_arrays, score
+    from digits.model.model_file import read_model
+    from digits.preprocessing.apply import load_preprocessing
+    from digits.training.memory import keep_freed_memory
+
+    keep_freed_memory()
     runs, threads = load_run_names(framework), load_global("threads")
     images, labels = read_split(PROCESSED / "test")
     preprocessing = load_preprocessing(PROCESSED / "preprocessing.json")

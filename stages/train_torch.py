@@ -4,11 +4,13 @@ Reads params.yaml, data/processed/preprocessing.json, train/ and validation/; wr
 models/torch/<run>/ and, separately, timings/torch/<run>.json.
 """
 
+from digits.base.processor import limit_instructions
 from digits.errors import one_line_errors
 
 
 def main() -> None:
     """Train the run named on the command line, by default that of DVC's stage."""
+    limit_instructions()
     from digits.backends.torch import fit
     from digits.training.stage import train_stage
 

@@ -41,6 +41,7 @@ GLOBAL_TYPES: dict[str, Any] = {
     "threads": PositiveInt,
     "processes": PositiveInt,
     "device": Literal["auto", "cpu", "cuda"],
+    "portable": bool,
 }
 
 T = TypeVar("T")
@@ -101,7 +102,7 @@ def load_section(type_: Any, *keys: str, path: Path = PARAMS, data: Any = None) 
 
 
 def load_global(name: str, path: Path = PARAMS, data: Any = None) -> Any:
-    """Return seed, threads, processes or device."""
+    """Return seed, threads, processes, device or portable."""
     return load_section(GLOBAL_TYPES[name], name, path=path, data=data)
 
 

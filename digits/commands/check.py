@@ -34,6 +34,7 @@ DESCRIPTIONS = {
     "threads": "Threads of every framework. The last bits of a result depend on their number.",
     "processes": "Processes of each training in torch and tf. They divide the threads.",
     "device": "For torch and tf. auto: cuda if there is a GPU, else cpu.",
+    "portable": "true limits every framework to AVX2, so that processors with it agree.",
     "download": "The stage download: the data set and its source.",
     "preprocess": "The stage preprocess: normalisation, pruning and the splits.",
     "architectures": "Layer lists by name. Any framework can build them.",
@@ -83,6 +84,7 @@ class Params(Section):
     threads: PositiveInt
     processes: PositiveInt
     device: Literal["auto", "cpu", "cuda"]
+    portable: bool
     download: Download
     preprocess: Preprocess
     architectures: dict[RunName, Architecture]

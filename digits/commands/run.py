@@ -67,11 +67,12 @@ def run_jobs(jobs: int) -> int:
 
 def run_dvc_repro() -> int:
     """Run `dvc repro`; return its exit status, or 130 if a signal stopped it."""
-    from digits.pipeline.checkout import dvc_command, dvc_environment
+    from digits.pipeline.checkout import dvc_command
+    from digits.pipeline.environment import completed
 
     # Another DVC, such as that of an editor's extension, may hold the lock for some seconds.
     command = dvc_command("--wait-for-lock", "repro")
-    process = subprocess.Popen(command, env=dvc_environment())
+    process = subprocess.Popen(command, env=completed())
     with interrupted_by_signals(process) as signals:
         status = process.wait()
     if signals:

@@ -17,6 +17,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from digits.base.params import FRAMEWORKS, PARAMS
+from digits.base.processor import limit_instructions
 from digits.errors import InputError
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def search(arguments: argparse.Namespace) -> None:
     """Run trials until the study has enough, then report on it."""
     framework, name = parse_run(arguments.run)
     check_arguments(arguments.trials, arguments.study)
+    limit_instructions()
     study_name = arguments.study or arguments.run
     # Optuna takes a second to import, and --help does not need it.
     from digits.tuning.session import begin_session, run_trials

@@ -38,10 +38,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Compare and print the differences; return the exit status: 0, 3 or 4 (see above)."""
-    from digits.pipeline.checkout import check_checkout
+    from digits.pipeline.checkout import check_checkout, check_merged
 
     check_checkout()
     if arguments.folder:
+        check_merged(arguments.folder)
         return compare(Path(), arguments.folder)
     return run_again()
 

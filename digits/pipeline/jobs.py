@@ -31,7 +31,8 @@ from digits.pipeline.capacity import (
     read_cost,
     usable_cores,
 )
-from digits.pipeline.checkout import dvc_command, dvc_environment, hash_code
+from digits.pipeline.checkout import dvc_command, hash_code
+from digits.pipeline.environment import completed
 
 Graph = dict[str, set[str]]  # each stage, and the stages that it depends on
 STOPPED = (
@@ -210,7 +211,7 @@ def start(stage: str, cores: list[int], is_alone: bool) -> Job:
     # the stages and lets DVC finish its files.
     process = subprocess.Popen(
         dvc_command("--wait-for-lock", "repro", "--single-item", stage),
-        env=dvc_environment(),
+        env=completed(),
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=subprocess.STDOUT,

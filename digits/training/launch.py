@@ -57,14 +57,14 @@ class Peer:
 
 
 @contextmanager
-def started(variable: str, environments: list[dict[str, str]]) -> Iterator[bool]:
+def started(is_launched: bool, environments: list[dict[str, str]]) -> Iterator[bool]:
     """Yield whether this process is one of several ranks.
 
-    If a launcher has set `variable`, this process is one of the launcher's ranks. Otherwise this
+    If a launcher has started it, this process is one of the launcher's ranks. Otherwise this
     process becomes rank 0 and starts the other ranks: there is one rank for each of `environments`.
     With fewer than two environments it starts none. The started processes end with the body.
     """
-    if variable in os.environ:
+    if is_launched:
         end_with_parent()
         yield True
     elif len(environments) > 1:

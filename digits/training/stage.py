@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from digits.base.files import write_json
+from digits.base.params import load_global
+from digits.base.processor import describe_machine
 from digits.errors import InputError
 from digits.model.model_file import write_model
 from digits.pipeline.fingerprint import stage_fingerprint
@@ -18,7 +20,7 @@ from digits.training.checkpoint import Checkpoint, digest_arrays, training_key
 from digits.training.logger import HistoryFile, load_loggers
 from digits.training.loop import load_data, train
 from digits.training.memory import keep_freed_memory, peak_memory_bytes
-from digits.training.provenance import describe_machine, package_versions
+from digits.training.provenance import package_versions
 from digits.training.run import Run, load_run
 from digits.training.team import Team
 
@@ -89,6 +91,7 @@ def describe_setting(backend: Backend, run: Run, team: Team, code: str) -> dict[
         "threads": run.threads,
         "processes": team.size,
         "device": backend.name_device(team.device),
+        "portable": load_global("portable"),
         "library": backend.LIBRARY,
         **describe_machine(),
         "packages": package_versions(code),

@@ -5,7 +5,7 @@ If params.yaml, the data and the study disagree, that is an error before the fir
 
 import fcntl
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -68,7 +68,10 @@ def locked(folder: Path) -> Iterator[None]:
     """Create the folder, and hold its lock: other processes of this machine wait."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        # A network drive may refuse locks. Two processes that start at the same moment could then
+        # both begin the study; the storage has a lock of its own for each entry.
+        with suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 

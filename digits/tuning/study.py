@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from json import JSONDecodeError
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,13 @@ import optuna
 from optuna import Study, Trial
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from digits.errors import InputError
 
+LOCK_SECONDS = 30  # after that time, the lock of a killed process is removed
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
@@ -42,7 +44,29 @@ def open_study(storage: str | None, name: str, folder: Path) -> Study:
 
 def open_storage(address: str) -> BaseStorage:
     """Return the storage at a database's URL or at a file's path."""
-    return RDBStorage(address) if "://" in address else JournalStorage(JournalFileBackend(address))
+    if "://" in address:
+        return RDBStorage(address)
+    # Absolute: the lock is a link to the file, and a relative link would lead elsewhere.
+    path = Path(address).absolute()
+    lock = JournalFileSymlinkLock(str(path), grace_period=LOCK_SECONDS)
+    backend = JournalFileBackend(str(path), lock_obj=lock)
+    lock.acquire()
+    try:
+        remove_torn_line(path)
+    finally:
+        lock.release()
+    return JournalStorage(backend)
+
+
+def remove_torn_line(path: Path) -> None:
+    """Remove a study's last line if it has no end: a killed process did not finish it.
+
+    A file of another kind stays as it is.
+    """
+    with path.open("rb+") as file:
+        text = file.read()
+        if text.startswith(b'{"op_code":'):
+            file.truncate(text.rfind(b"\n") + 1)
 
 
 @contextmanager
@@ -50,7 +74,7 @@ def one_line_storage_errors() -> Iterator[None]:
     """Raise InputError if the storage of a study fails while the body runs."""
     try:
         yield
-    except (StorageInternalError, SQLAlchemyError) as error:
+    except (StorageInternalError, SQLAlchemyError, JSONDecodeError) as error:
         raise InputError(f"the study's storage failed: {error}") from None
 
 

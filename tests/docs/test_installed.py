@@ -41,7 +41,8 @@ def test_the_wheel_holds_the_package_and_its_data_files_only(wheel):
     names = ZipFile(wheel).namelist()
     tops = {name.split("/")[0] for name in names}
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    assert tops == {"digits", f"digits_three_ways-{version}.dist-info"}
+    start = "digits_dvc_start.pth"
+    assert tops == {"digits", start, f"digits_three_ways-{version}.dist-info"}
     for path in ("py.typed", "commands/draw.html", "reporting/report.html.jinja"):
         assert f"digits/{path}" in names
     assert {Path(name).suffix for name in names if name.startswith("digits/")} == {

@@ -42,6 +42,8 @@ EXEMPT = {
     "dvc queue start": "starts a program that would outlive the test",
     "dvc remote": "three choices under one name: tests/pipeline/test_remote.py",
     "export": "needs two machines: tests/training/test_several_processes.py",
+    "git add": "tests/pipeline/test_merge.py",
+    "git merge": "needs another branch: tests/pipeline/test_merge.py",
     "git push": "needs a remote of git's",
     "gto": "changes git's tags: tests/pipeline/test_registry.py",
     "make": "installs the environment, or runs everything: .ci/run",

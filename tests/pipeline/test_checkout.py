@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,12 +29,6 @@ def test_folder_without_a_pipeline_is_no_checkout(tmp_path, name):
     checkout.check_checkout(tmp_path)
 
 
-def test_stages_run_in_this_interpreter_whether_or_not_it_is_activated(monkeypatch):
-    monkeypatch.setenv("PATH", "/elsewhere")
-    path = checkout.dvc_environment()["PATH"].split(os.pathsep)
-    assert path == [str(Path(sys.executable).parent), "/elsewhere"]
-
-
 def test_the_status_is_that_of_dvc(tmp_path):
     assert checkout.run_dvc("version", folder=tmp_path) == 0
     assert checkout.run_dvc("status", "--quiet", folder=tmp_path) != 0
@@ -54,6 +49,18 @@ def test_in_git_nothing_is_written(tmp_path, repository):
     (folder / repository / ".git").mkdir(parents=True)
     assert not checkout.work_without_git(folder)
     assert not (folder / ".dvc").exists()
+
+
+@pytest.mark.parametrize(("exists", "expected"), [(True, False), (False, True)])
+def test_a_file_git_that_leads_nowhere_is_no_repository(tmp_path, exists, expected):
+    folder = tmp_path / "project"
+    (folder / ".dvc").mkdir(parents=True)
+    (folder / ".dvc/config").touch()
+    (folder / ".git").write_text("gitdir: ../repository/.git/worktrees/project\n")
+    if exists:
+        (tmp_path / "repository/.git/worktrees/project").mkdir(parents=True)
+    assert checkout.work_without_git(folder) == expected
+    assert (folder / ".dvc/config.local").exists() == expected
 
 
 def test_autocrlf_changes_no_byte(tmp_path):
@@ -142,6 +149,29 @@ def test_a_clone_has_what_is_committed_and_is_removed_in_the_end(repository):
     assert not clone.exists()
 
 
+@pytest.mark.parametrize("kind", ["folder", "worktree", "submodule"])
+def test_a_part_of_another_repository_can_be_cloned(repository, tmp_path, monkeypatch, kind):
+    def git(*arguments: str, folder: Path = tmp_path) -> None:
+        subprocess.run(["git", *arguments], cwd=folder, env=ENVIRONMENT, check=True)
+
+    large = tmp_path / "large"
+    project = large / "project"
+    git("init", "-q", "large")
+    if kind == "folder":
+        shutil.copytree(repository, project, ignore=shutil.ignore_patterns(".git"))
+        (project / "later.txt").unlink()
+        git("add", ".", folder=large)
+        git("commit", "-qm", "A part", folder=large)
+    elif kind == "worktree":
+        git("worktree", "add", "-q", "--detach", str(project), folder=repository)
+    else:
+        allowed = ("-c", "protocol.file.allow=always")
+        git(*allowed, "submodule", "--quiet", "add", str(repository), "project", folder=large)
+    monkeypatch.chdir(project)
+    with fresh_clone() as (clone, _):
+        assert {path.name for path in clone.iterdir()} - {".git"} == {"committed.txt"}
+
+
 @pytest.mark.parametrize(
     ("mirror", "expected"),
     [("mirror", "{}/mirror"), ("https://example.org/mnist", "https://example.org/mnist")],
@@ -154,5 +184,14 @@ def test_a_mirror_is_found_from_the_clone(repository, monkeypatch, mirror, expec
 
 def test_folder_without_a_commit_cannot_be_cloned(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match="git could not clone this folder"), fresh_clone():
+    with (
+        pytest.raises(InputError, match=r"^git cannot clone this folder: not a git"),
+        fresh_clone(),
+    ):
+        pass
+
+
+def test_without_git_nothing_can_be_cloned(repository, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(InputError, match=r"^there is no git in PATH"), fresh_clone():
         pass

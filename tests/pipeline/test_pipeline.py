@@ -134,7 +134,7 @@ def stages_reading(path: tuple) -> set[str]:
     match path:
         case ("seed",):
             return {"preprocess"} | TRAIN
-        case ("threads",):
+        case ("threads" | "portable",):
             return TRAIN | EVALUATE
         case ("processes" | "device",):
             return {stage for stage in TRAIN if not stage.startswith("train_scratch@")}
@@ -169,6 +169,7 @@ def test_every_leaf_of_params_is_read_by_the_stages_that_it_concerns_and_no_othe
         ("seed", 1),
         ("threads", 1),
         ("processes", 2),
+        ("portable", True),
         ("download.mirror", "elsewhere"),
         ("preprocess.prune_threshold", 0.1),
         ("architectures.cnn_small", ["flatten", {"dense": {"units": 10}}]),

@@ -48,6 +48,7 @@ FAULTS = [
     Fault({"threads": 0}, "threads is 0; expected greater than 0", TORCH),
     Fault({"threads": MISSING}, "threads is missing", TORCH),
     Fault({"processes": 0}, "processes is 0; expected greater than 0", TORCH),
+    Fault({"portable": "off"}, "portable is 'off'; expected a valid boolean", None),
     Fault({"device": "gpu"}, "device is 'gpu'; expected one of: auto, cpu, cuda", TORCH),
     Fault(
         {"train_torch cnn_small learning_rate": float("nan")},

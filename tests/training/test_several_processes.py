@@ -1,6 +1,7 @@
 """Several processes train as one does."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -184,12 +185,155 @@ def kill_a_peer(folder: Path, command: list[str]) -> tuple[list[str], float]:
     return lines, time.monotonic() - killed
 
 
-@pytest.mark.parametrize(
-    "text", ["{", "[]", "{}", '{"cluster": {"worker": ["a:1"]}, "task": {"index": 3}}']
-)
-def test_a_faulty_tf_config_is_one_line(monkeypatch, text):
-    from digits.backends.tf.distributed import read_team
+@pytest.mark.slow
+def test_a_proxy_does_not_come_between_the_processes(folder):
+    proxy = dict.fromkeys(("http_proxy", "https_proxy", "grpc_proxy"), "http://127.0.0.1:9")
+    printed = run_stage(folder, stage_command("tf", "plain"), **proxy)
+    assert printed.count("epoch 2/2") == 1
+
+
+CHIEF_AND_WORKER = {"chief": ["a:1"], "worker": ["b:1", "c:1"]}
+CLUSTERS = {
+    "workers": ({"worker": ["a:1", "b:1"]}, {"type": "worker", "index": 1}, (["a:1", "b:1"], 1)),
+    "a chief": (CHIEF_AND_WORKER, {"type": "chief", "index": 0}, (["a:1", "b:1", "c:1"], 0)),
+    "its worker": (CHIEF_AND_WORKER, {"type": "worker", "index": 1}, (["a:1", "b:1", "c:1"], 2)),
+    "a master": ({"master": ["a:1"]}, {"type": "master", "index": 0}, (["a:1"], 0)),
+    "a mapping": (
+        {"worker": {"1": "b:1", "0": "a:1"}}, {"type": "worker", "index": 0}, (["a:1", "b:1"], 0)
+    ),
+    "a text as index": ({"worker": ["a:1"]}, {"type": "worker", "index": "0"}, (["a:1"], 0)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CLUSTERS)
+def test_tf_config_names_the_ranks_and_the_chief_is_the_first(monkeypatch, name):
+    from digits.backends.tf.distributed import read_cluster
+
+    cluster, task, expected = CLUSTERS[name]
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": task}))
+    assert read_cluster() == expected
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"cluster": {}}', '{"cluster": {}, "task": {}}'])
+def test_tf_config_without_a_cluster_is_none(monkeypatch, text):
+    from digits.backends.tf.distributed import read_cluster
 
     monkeypatch.setenv("TF_CONFIG", text)
-    with pytest.raises(InputError, match=r"TF_CONFIG is .*; expected a text like"):
-        read_team(2, "cpu")
+    assert read_cluster() is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_a_launcher_of_one_process_has_one(folder, framework):
+    config = {"cluster": {"chief": ["host:2222"]}, "task": {"type": "chief", "index": 0}}
+    variables = {"TF_CONFIG": json.dumps(config)}
+    if framework == "torch":
+        variables = {"RANK": "0", "WORLD_SIZE": "1"}
+    run_stage(folder, stage_command(framework, "plain"), **variables)
+    times = json.loads((folder / f"timings/{framework}/plain.json").read_text())
+    assert times["processes"] == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        '{"cluster": {"worker": ["a:1"]}, "task": {"index": 3}}',
+        '{"cluster": {"worker": {"1": "a:1"}}, "task": {"type": "worker", "index": 1}}',
+        '{"sparseCluster": {"worker": {"0": "a:1"}}, "task": {"type": "worker", "index": 0}}',
+        '{"cluster": {"worker": 3}, "task": {"type": "worker", "index": 0}}',
+    ],
+)
+def test_a_faulty_tf_config_is_one_line(monkeypatch, text):
+    from digits.backends.tf.distributed import read_cluster
+
+    monkeypatch.setenv("TF_CONFIG", text)
+    with pytest.raises(
+        InputError, match=r"TF_CONFIG is .*; expected all processes, in a text like"
+    ):
+        read_cluster()
+
+
+@pytest.mark.parametrize(
+    ("cluster", "kind", "message"),
+    [
+        ({"worker": ["a:1"], "ps": ["b:1"]}, "worker", "has parameter servers; expected only"),
+        ({"worker": ["a:1"]}, "evaluator", "has the task 'evaluator'; expected only"),
+    ],
+)  # fmt: skip
+def test_tf_config_with_other_tasks_is_one_line(monkeypatch, cluster, kind, message):
+    from digits.backends.tf.distributed import read_cluster
+
+    config = {"cluster": cluster, "task": {"type": kind, "index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(config))
+    with pytest.raises(InputError, match=message):
+        read_cluster()
+
+
+TORCHRUN = {
+    "RANK": "1",
+    "WORLD_SIZE": "2",
+    "MASTER_ADDR": "host",
+    "MASTER_PORT": "29500",
+    "LOCAL_RANK": "1",
+    "LOCAL_WORLD_SIZE": "2",
+}
+
+
+@pytest.mark.parametrize("missing", [name for name in TORCHRUN if name != "MASTER_ADDR"])
+def test_a_missing_variable_of_a_launcher_is_one_line(monkeypatch, missing):
+    from digits.backends.torch.distributed import launched_size
+
+    for name in TORCHRUN.keys() - {missing}:
+        monkeypatch.setenv(name, TORCHRUN[name])
+    with pytest.raises(InputError, match=f"but no {missing}; a launcher such as torchrun sets"):
+        launched_size()
+
+
+def test_a_local_rank_alone_is_one_line(monkeypatch):
+    from digits.backends.torch.distributed import launched_size
+
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    with pytest.raises(
+        InputError, match=r"has LOCAL_RANK, but no RANK.*; without one, unset LOCAL_RANK"
+    ):
+        launched_size()
+
+
+def test_a_rank_that_is_no_number_is_one_line(monkeypatch):
+    from digits.backends.torch.distributed import launched_size
+
+    for name, value in (TORCHRUN | {"RANK": "first"}).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(InputError, match=r"^RANK is 'first'; expected a whole number$"):
+        launched_size()
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({}, None),
+        ({"MASTER_ADDR": "host", "MASTER_PORT": "29500"}, None),
+        ({"RANK": "0", "WORLD_SIZE": "1"}, 1),
+        (TORCHRUN, 2),
+        ({name: TORCHRUN[name] for name in list(TORCHRUN)[:4]}, 2),
+    ],
+    ids=["none", "a master only", "one process", "torchrun", "one process on each machine"],
+)
+def test_a_launcher_is_recognised_by_its_variables(monkeypatch, variables, expected):
+    from digits.backends.torch.distributed import launched_size
+
+    for name in ("LOCAL_RANK", "LOCAL_WORLD_SIZE"):
+        monkeypatch.setenv(name, "removed in the end")
+        monkeypatch.delenv(name)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert launched_size() == expected
+    if expected == 2:
+        local = (
+            TORCHRUN if "LOCAL_RANK" in variables else {"LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "1"}
+        )
+        assert {name: os.environ[name] for name in ("LOCAL_RANK", "LOCAL_WORLD_SIZE")} == {
+            name: local[name] for name in ("LOCAL_RANK", "LOCAL_WORLD_SIZE")
+        }

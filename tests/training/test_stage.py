@@ -76,7 +76,12 @@ def test_key_depends_on_the_code_of_the_stage_alone(folder, code, monkeypatch):
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [("seed: 0", "seed: 1"), ("threads: 2", "threads: 1"), ("l2: 0.0003", "l2: 0.0004")],
+    [
+        ("seed: 0", "seed: 1"),
+        ("threads: 2", "threads: 1"),
+        ("l2: 0.0003", "l2: 0.0004"),
+        ("portable: false", "portable: true"),
+    ],
 )
 def test_key_depends_on_what_the_run_reads(folder, old, new):
     key, params = checkpoint_key(), folder / "params.yaml"
@@ -105,8 +110,9 @@ def test_stage_writes_model_history_and_times_and_leaves_no_checkpoint(folder):
     assert len(history) == 1 + 2 * 3
     times = json.loads((folder / "timings/scratch/mlp.json").read_text())
     assert list(times) == [
-        "train_seconds", "peak_memory_bytes", "seed", "threads", "processes", "device", "library",
-        "processor", "instructions", "cores", "python", "packages", "data_sha256",
+        "train_seconds", "peak_memory_bytes", "seed", "threads", "processes", "device", "portable",
+        "library", "processor", "processor_vendor", "processor_family", "processor_model",
+        "instructions", "vector_flags", "cores", "python", "packages", "data_sha256",
     ]  # fmt: skip
     assert "numpy" in times["packages"]
     assert "torch" not in times["packages"]

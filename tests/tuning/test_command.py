@@ -63,6 +63,52 @@ def test_a_storage_that_fails_later_is_an_error(workspace, monkeypatch):
         search(MLP, *SPACE)
 
 
+def test_a_study_with_an_unfinished_last_line_goes_on(workspace):
+    search(MLP, *SPACE, "--trials", 1)
+    log = Path("tuning/scratch/mlp/study.log")
+    whole = log.read_bytes()
+    log.write_bytes(whole + b'{"op_code": 5, "worker')
+    search(MLP, "--trials", 2)
+    assert log.read_bytes().startswith(whole + b'{"op_code"')
+    assert len(trials()) == 2
+
+
+def test_a_damaged_line_of_a_study_is_an_error_and_loses_nothing(workspace):
+    search(MLP, *SPACE, "--trials", 1)
+    log = Path("tuning/scratch/mlp/study.log")
+    lines = log.read_bytes().splitlines(keepends=True)
+    lines[1] = lines[1][:10] + b"\n"
+    log.write_bytes(b"".join(lines))
+    with pytest.raises(InputError, match=r"cannot be opened: JSONDecodeError: .*; see --storage"):
+        search(MLP, "--trials", 2)
+    assert log.read_bytes() == b"".join(lines)
+
+
+def test_a_file_that_is_no_study_keeps_its_last_line(workspace):
+    Path("notes.txt").write_text("two\nlines")
+    with pytest.raises(InputError, match="cannot be opened"):
+        search(MLP, "--storage", "notes.txt")
+    assert Path("notes.txt").read_text() == "two\nlines"
+
+
+def test_the_lock_of_a_killed_process_does_not_stay(workspace, monkeypatch):
+    monkeypatch.setattr("digits.tuning.study.LOCK_SECONDS", 3)
+    search(MLP, *SPACE, "--trials", 1)
+    log = Path("tuning/scratch/mlp/study.log").absolute()
+    Path(f"{log}.lock").symlink_to(log)
+    search(MLP, "--trials", 2)
+    assert len(trials()) == 2
+
+
+def test_a_drive_that_refuses_locks_stops_no_study(workspace, monkeypatch):
+    def refused(*_: object) -> None:
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", refused)
+    search(MLP, *SPACE, "--trials", 1)
+    assert len(trials()) == 1
+
+
 @pytest.mark.slow
 def test_a_stopped_study_resumes_and_finds_what_an_undisturbed_one_does(workspace):
     space = (*SPACE, "--try", "epochs=200")

@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -22,41 +22,88 @@ from digits.training.run import Run
 from digits.training.team import Team
 
 
+class Cluster(NamedTuple):
+    """The processes that TF_CONFIG names: their addresses, a chief's first, and this one's rank."""
+
+    addresses: list[str]
+    rank: int
+
+
 @contextmanager
 def join(run: Run) -> Iterator[Team]:
-    """Yield the process group of TF_CONFIG or, if it is not set, of `processes` in params.yaml.
+    """Yield the process group of TF_CONFIG or, without a cluster, of `processes` in params.yaml.
 
-    If TF_CONFIG is not set, this process starts the other ranks. They end with the body.
+    Without a cluster, this process starts the other ranks. They end with the body.
     """
     device = find_device(run.device)
-    workers = [f"127.0.0.1:{port}" for port in free_ports(run.processes)]
-    environments = []
-    for rank in range(len(workers)):
-        config = {"cluster": {"worker": workers}, "task": {"type": "worker", "index": rank}}
-        environments.append({"TF_CONFIG": json.dumps(config)})
-    with started("TF_CONFIG", environments) as several:
-        yield read_team(run.threads, device) if several else Team(device=device)
+    is_launched = read_cluster() is not None
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(run.processes)]
+    environments = [
+        {"TF_CONFIG": describe_cluster(addresses, rank)} for rank in range(len(addresses))
+    ]
+    with started(is_launched, environments) as several:
+        cluster = read_cluster() if several else None
+        yield connect(cluster, run.threads, device) if cluster else Team(device=device)
 
 
-def read_team(threads: int, device: str) -> Team:
-    """Return TF_CONFIG's process group, with its ranks connected; raise InputError if invalid."""
+def read_cluster() -> Cluster | None:
+    """Return TF_CONFIG's cluster; None if it names none. Raises InputError if it is invalid."""
+    text = os.environ.get("TF_CONFIG", "")
     try:
-        config = json.loads(os.environ["TF_CONFIG"])
-        workers, rank = config["cluster"]["worker"], config["task"]["index"]
-        host = workers[rank].rpartition(":")[0]
-    except (ValueError, LookupError, TypeError, AttributeError):
+        config = json.loads(text or "{}")
+        if not config.get("cluster") and "sparseCluster" not in config:
+            return None
+        tasks = {kind: list_addresses(task) for kind, task in config["cluster"].items()}
+        kind, index = config["task"].get("type", "worker"), int(config["task"]["index"])
+        chiefs = tasks.get("chief") or tasks.get("master") or []
+        addresses = [*chiefs, *tasks.get("worker", [])]
+        rank = index + (len(chiefs) if kind == "worker" else 0)
+        assert isinstance(addresses[rank], str)
+    except (ValueError, LookupError, TypeError, AttributeError, AssertionError):
         raise InputError(
-            f"TF_CONFIG is {os.environ['TF_CONFIG']!r}; expected a text like "
+            f"TF_CONFIG is {text!r}; expected all processes, in a text like "
             '{"cluster": {"worker": ["host-a:2222", "host-b:2222"]}, '
             '"task": {"type": "worker", "index": 0}}'
         ) from None
-    here = [k for k, worker in enumerate(workers) if worker.rpartition(":")[0] == host]
+    if tasks.get("ps") or kind not in ("chief", "master", "worker"):
+        raise InputError(
+            f"TF_CONFIG has {'parameter servers' if tasks.get('ps') else f'the task {kind!r}'}; "
+            "expected only a chief and workers"
+        )
+    return Cluster(addresses, rank)
+
+
+def list_addresses(tasks: list[str] | dict[str, str]) -> list[str]:
+    """Return the addresses of one kind of task, in order; a mapping has them by their index.
+
+    Raises LookupError if the mapping leaves one out.
+    """
+    if isinstance(tasks, dict):
+        return [tasks[str(index)] for index in range(len(tasks))]
+    return tasks
+
+
+def describe_cluster(addresses: list[str], rank: int) -> str:
+    """Return the TF_CONFIG of a cluster of workers."""
+    return json.dumps({"cluster": {"worker": addresses}, "task": {"type": "worker", "index": rank}})
+
+
+def connect(cluster: Cluster, threads: int, device: str) -> Team:
+    """Return the cluster's process group, with its ranks connected."""
+    addresses, rank = cluster
+    hosts = [address.rpartition(":")[0] for address in addresses]
+    here = [k for k, host in enumerate(hosts) if host == hosts[rank]]
     if device == "cuda":
         use_gpu(here.index(rank), len(here))
     use_threads(max(1, threads // len(here)))
-    if len(workers) == 1:
+    if len(addresses) == 1:
+        os.environ.pop("TF_CONFIG", None)
         return Team(device=device)
-    return TFTeam(rank, len(workers), len(here), device)
+    # TensorFlow reads TF_CONFIG itself. A chief becomes the first worker: rank 0.
+    os.environ["TF_CONFIG"] = describe_cluster(addresses, rank)
+    # The ranks talk to each other by gRPC, which would send this through a proxy.
+    os.environ["no_grpc_proxy"] = ",".join(hosts)  # noqa: SIM112
+    return TFTeam(rank, len(addresses), len(here), device)
 
 
 def use_gpu(number: int, n_here: int) -> None:

@@ -1,7 +1,7 @@
 """PyTorch in several processes, on one machine or more: torch.distributed's data parallelism.
 
-torchrun starts the ranks. Without torchrun, rank 0 starts as many as `processes` in params.yaml.
-They communicate through gloo, on GPUs through NCCL.
+torchrun or another launcher starts the ranks. Without one, rank 0 starts as many as `processes` in
+params.yaml. They communicate through gloo, on GPUs through NCCL.
 """
 
 import os
@@ -22,15 +22,21 @@ from digits.training.launch import free_ports, started
 from digits.training.run import Run
 from digits.training.team import Team
 
+# What a launcher tells each process. One that starts a single process on each machine may leave out
+# LOCAL_RANK and LOCAL_WORLD_SIZE.
+NEEDED = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+LOCAL = {"LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "1"}
+
 
 @contextmanager
 def join(run: Run) -> Iterator[Team]:
-    """Yield the process group of torchrun or, without torchrun, of `processes` in params.yaml.
+    """Yield the process group of a launcher or, without one, of `processes` in params.yaml.
 
-    Without torchrun, this process starts the other ranks. They end with the body.
+    Without a launcher, this process starts the other ranks. They end with the body.
     """
     device = find_device(run.device)
-    n = run.processes
+    size = launched_size()
+    n = run.processes if size is None else 1
     common = {
         "WORLD_SIZE": n,
         "LOCAL_WORLD_SIZE": n,
@@ -42,15 +48,39 @@ def join(run: Run) -> Iterator[Team]:
         variables = common | {"RANK": rank, "LOCAL_RANK": rank}
         environments.append({name: str(value) for name, value in variables.items()})
     with (
-        started("LOCAL_RANK", environments) as several,
+        started(size is not None and size > 1, environments) as several,
         process_group(device) if several else nullcontext(Team(device=device)) as team,
     ):
         yield team
 
 
+def launched_size() -> int | None:
+    """Return how many processes a launcher has started; None if none has started this one.
+
+    Raises InputError if a launcher's variable is missing or no whole number.
+    """
+    given = [name for name in (*NEEDED, *LOCAL) if name in os.environ]
+    if set(given) <= {"MASTER_ADDR", "MASTER_PORT"}:
+        return None
+    for name in given:
+        if name != "MASTER_ADDR" and not os.environ[name].isdecimal():
+            raise InputError(f"{name} is {os.environ[name]!r}; expected a whole number")
+    if os.environ.get("WORLD_SIZE") == "1":
+        return 1
+    needed = [*NEEDED, *(LOCAL if set(LOCAL) & set(given) else ())]
+    if missing := [name for name in needed if name not in given]:
+        raise InputError(
+            f"the environment has {given[0]}, but no {missing[0]}; "
+            f"a launcher such as torchrun sets {', '.join(needed)}; without one, unset {given[0]}"
+        )
+    for name, value in LOCAL.items():
+        os.environ.setdefault(name, value)
+    return int(os.environ["WORLD_SIZE"])
+
+
 @contextmanager
 def process_group(device: str) -> Iterator[Team]:
-    """Yield the process group that torchrun's environment variables describe.
+    """Yield the process group that the launcher's environment variables describe.
 
     Each rank on a machine has its own GPU.
     """
