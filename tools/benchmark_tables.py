@@ -11,6 +11,7 @@ from tools.speed_tables import (
     format_augmentation,
     format_engine,
     format_pipeline,
+    format_portable,
     format_race,
     format_side_by_side,
 )
@@ -22,6 +23,7 @@ FORMATS: dict[str, Callable[[Any], str]] = {
     "engine": format_engine,
     "growth": format_growth,
     "pipeline": format_pipeline,
+    "portable": format_portable,
     "race": format_race,
     "seeds": format_seeds,
     "side_by_side": format_side_by_side,

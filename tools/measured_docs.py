@@ -25,6 +25,7 @@ PAGES = {
     "docs/dependencies.md": ("graph", "timing"),
     "docs/engine.md": ("engine",),
     "docs/layout.md": ("layout",),
+    "docs/reproducibility.md": ("portable",),
     "docs/results.md": ("results", "seeds", "race", "augmentation"),
     "docs/scaling.md": ("side_by_side", "growth"),
 }

@@ -44,6 +44,26 @@ def format_augmentation(cost: dict[str, Any]) -> str:
     )
 
 
+def format_portable(cost: dict[str, Any]) -> str:
+    """Return what the limit to AVX2 costs in each framework, and whether it changes the models."""
+    head = ["framework", "training time, portable / not", "same bytes with and without"]
+    rows = [
+        (
+            framework,
+            format_spread(row["ratio"], 2),
+            "yes" if row["same_with_and_without"] else "no",
+        )
+        for framework, row in cost["rows"].items()
+    ]
+    every = all(row["same_every_time"] for row in cost["rows"].values())
+    return (
+        f"{format_table(head, rows, 1)}\n\n"
+        f"Medians (and ranges) of {cost['rounds']} rounds of the run `{cost['run']}` in one run of "
+        f"`python -m benchmarks.portable`, on {format_machine(cost)}. "
+        f"Each way gave {'the same bytes' if every else 'other bytes'} in every round."
+    )
+
+
 def format_race(race: dict[str, Any]) -> str:
     """Return how long each contender takes to the target, also as a multiple of ours in torch."""
     head = [

@@ -34,14 +34,15 @@ CAPTIONS = {
 
 
 def describe_accuracy(found: Findings) -> str:
-    """Name the most accurate run, and count the runs that do not differ from it significantly."""
+    """Name the most accurate run, and count the runs that differ from it significantly."""
     best = found.ranking.iloc[0]
     name = f"{best.framework} {best.run}"
     of_best = found.pairs[(found.pairs["first"] == name) | (found.pairs["second"] == name)]
-    n_similar = int((~of_best["different"].astype(bool)).sum())
-    others = f" {n_similar} of the {len(of_best)} other runs do not differ from it significantly."
+    n_others, n_different = len(of_best), int(of_best["different"].sum())
+    count = "each" if n_different == n_others else n_different or "none"
+    others = f" It differs significantly from {count} of the {n_others} other runs."
     text = f"{name} is the most accurate with {percent(best.accuracy)}."
-    return text + others if len(of_best) else text
+    return text + others if n_others else text
 
 
 def describe_times(found: Findings) -> str:
