@@ -60,7 +60,7 @@ $(VENV)/digits-installed: pyproject.toml $(VENV)/run-installed
 
 packages: $(VENV)/test-installed
 
-run: $(VENV)/run-installed $(VENV)/digits-installed  ## run the whole pipeline, as far as it is not up to date; JOBS=2: two stages at a time
+run: $(VENV)/use-installed $(VENV)/digits-installed  ## run the whole pipeline, as far as it is not up to date; JOBS=2: two stages at a time
 	$(BIN)/digits run --jobs $(JOBS)
 
 draw: $(VENV)/use-installed $(VENV)/digits-installed  ## serve a page to draw a digit on, which every trained model classifies

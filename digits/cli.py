@@ -9,6 +9,7 @@ Each module in digits/commands has
 
 import argparse
 import io
+import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -71,12 +72,18 @@ def main(words: Sequence[str] | None = None) -> int:
     name = next((word for word in words if not word.startswith("-")), "")
     with one_line_errors():
         try:
-            return run_command(name, words)
+            status = run_command(name, words)
+            sys.stdout.flush()
+            return status
         except ModuleNotFoundError as error:
             raise missing_package(name, error) from None
         except KeyboardInterrupt:
             print("stopped", file=sys.stderr)
             return 130
+        except BrokenPipeError:
+            # What reads our output, such as `head`, has seen enough. Python must not flush it.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
 
 
 def run_command(name: str, words: Sequence[str]) -> int:

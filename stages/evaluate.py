@@ -2,10 +2,11 @@
 
 Reads params.yaml, models/<framework>/, data/processed/preprocessing.json and test/. Writes
 metrics/<framework>/<run>.json and, for each run, data/evaluation/<framework>/<run>/: probabilities,
-predictions, labels, confusion matrix and accuracy per class, as arrays.
+predictions, labels, confusion matrix and accuracy per class, as arrays, and the model's SHA-256.
 """
 
 import argparse
+import hashlib
 from importlib import import_module
 from pathlib import Path
 
@@ -23,7 +24,7 @@ def main() -> None:
     parser.add_argument("framework", choices=FRAMEWORKS)
     framework = parser.parse_args().framework
     limit_instructions()
-    from digits.base.files import read_split, write_array, write_json
+    from digits.base.files import read_split, write_array, write_json, write_text
     from digits.evaluation.metrics import evaluation_arrays, score
     from digits.model.model_file import read_model
     from digits.preprocessing.apply import load_preprocessing
@@ -43,8 +44,11 @@ def main() -> None:
         probabilities = predict(layers, model.weights, inputs, threads=threads)
         metrics = {"dataset": preprocessing.dataset} | score(probabilities, labels, source=path)
         metrics["parameters"] = model.count_parameters()
+        folder = Path("data/evaluation") / framework / run
         for name, array in evaluation_arrays(probabilities, labels).items():
-            write_array(Path("data/evaluation") / framework / run / f"{name}.npy", array)
+            write_array(folder / f"{name}.npy", array)
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        write_text(folder / "model.sha256", f"{digest}\n")
         write_json(Path("metrics") / framework / f"{run}.json", metrics)
         counts = f"{metrics['errors']} errors in {metrics['n_samples']}"
         print(f"{framework}/{run}: {counts}, accuracy {metrics['accuracy']:.4f}")

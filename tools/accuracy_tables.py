@@ -3,7 +3,7 @@
 from statistics import mean
 from typing import Any
 
-from digits.reporting.results import TITLES
+from digits.base.titles import DATASETS
 from tools.markdown import format_table
 
 
@@ -27,7 +27,7 @@ def seeds_row(row: dict[str, Any]) -> list[str]:
     accuracies = [100 * seed["accuracy"] for seed in seeds]
     seconds = [seed["train_seconds"] for seed in seeds]
     return [
-        TITLES[row["dataset"]],
+        DATASETS[row["dataset"]],
         row["run"] + format_changes(row["changes"]),
         f"{mean(accuracies):.2f} ({min(accuracies):.2f} to {max(accuracies):.2f})",
         str(len(seeds)),

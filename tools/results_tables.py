@@ -5,17 +5,13 @@ from typing import Any
 
 import pandas as pd
 
+from digits.base.titles import DATASETS, FRAMEWORKS
 from digits.errors import InputError
-from digits.reporting.results import TITLES
 from digits.reporting.tables import as_markdown
 from tools.markdown import format_machine, format_table
 
 # The columns of the leaderboard.
-FRAMEWORK_TITLES = {
-    "torch": "PyTorch (`torch`)",
-    "tf": "TensorFlow (`tf`)",
-    "scratch": "NumPy engine (`scratch`)",
-}
+FRAMEWORK_TITLES = {name: f"{title} (`{name}`)" for name, title in FRAMEWORKS.items()}
 
 
 def read_results(path: Path) -> pd.DataFrame:
@@ -42,7 +38,7 @@ def format_leaderboard(table: pd.DataFrame) -> str:
     radius = 50 * (table["accuracy_high"] - table["accuracy_low"]).max()
     return (
         f"{format_table(['architecture', *FRAMEWORK_TITLES.values()], rows, 1)}\n\n"
-        f"Accuracy on {TITLES[first['dataset']]}'s {first['n_samples']:,} test images, and "
+        f"Accuracy on {DATASETS[first['dataset']]}'s {first['n_samples']:,} test images, and "
         f"training time. Each cell is one training (n = 1) with seed {first['seed']}. The 95 % "
         f"intervals reach at most {radius:.2f} points to each side.\n{format_environment(table)}"
     )
@@ -62,12 +58,12 @@ def format_results(table: pd.DataFrame) -> str:
     first: dict[str, Any] = table.iloc[0].to_dict()
     return (
         f"{as_markdown(table)}\n\n"
-        f"{TITLES[first['dataset']]}, all {first['n_samples']:,} test images, one training per row "
-        f"(n = 1), seed {first['seed']}. The interval is Wilson's, 95 %, and covers the sampling "
-        "of the test set. It does not cover what another seed would change. Runs that share a "
-        "letter under “group” do not differ significantly at 5 % (McNemar's exact test on the same "
-        "images, Holm's correction). Training time excludes Python's start and the scoring of the "
-        f"validation split.\n{format_environment(table)}"
+        f"{DATASETS[first['dataset']]}, all {first['n_samples']:,} test images, one training per "
+        f"row (n = 1), seed {first['seed']}. The interval is Wilson's, 95 %, and covers the "
+        "sampling of the test set. It does not cover what another seed would change. Runs that "
+        "share a letter under “group” do not differ significantly at 5 % (McNemar's exact test on "
+        "the same images, Holm's correction). Training time excludes Python's start and the "
+        f"scoring of the validation split.\n{format_environment(table)}"
     )
 
 

@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 
 from digits.errors import InputError
-from digits.export.card import card_path, metrics_path, write_card
+from digits.export.card import card_path, find_metrics, write_card
 from digits.export.check import export_model, load_check_images
 from digits.export.formats import FORMATS, check_format, load_format
 from digits.model.model_file import load_model
@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     check_output(output, arguments.to)
     images, title = load_check_images()
     difference = export_model(model, load_format(arguments.to), images, output)
-    write_card(output, model, metrics_path(arguments.model))
+    write_card(output, model, find_metrics(arguments.model))
     print(f"{output}: logits within {difference:.1e} of the model's on {title}")
     print(f"{card_path(output)}: the model card")
     return 0

@@ -19,7 +19,7 @@ EXAMPLE = "digits run --jobs 2"
 NEXT = """\
 Charts of all runs:     make plots, then open dvc_plots/index.html
 Try your own digits:    make draw
-Figures and mistakes:   open plots/report.html"""
+Figures and mistakes:   plots/report.html, in a browser"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -56,10 +56,25 @@ def run_again() -> int:
         committed = Path(folder)
         shutil.copy(clone / "dvc.lock", committed)
         shutil.copytree(clone / "metrics", committed / "metrics")
+        print("running the last commit again in a clone; uncommitted changes are not part of it")
         repro = ("repro", "--force", "--no-run-cache")
-        if run_dvc(*repro, folder=clone, environment=environment):
-            raise InputError("dvc repro failed in the clone; see the messages above")
+        for stages in (["download"], []):
+            if run_dvc(*repro, *stages, folder=clone, environment=environment):
+                raise InputError("dvc repro failed in the clone; see the messages above")
+            check_data(committed, clone)
         return compare(committed, clone)
+
+
+def check_data(ours: Path, theirs: Path) -> None:
+    """Raise InputError if two checkouts have different raw data."""
+    from digits.pipeline.lock import output_hashes, read_lock
+
+    raw, other = (output_hashes(read_lock(folder)).get("data/raw") for folder in (ours, theirs))
+    if raw != other:
+        raise InputError(
+            "the download gave other data than the committed results have; "
+            "name a mirror that has it in DIGITS_MIRROR (see docs/data.md)"
+        )
 
 
 def compare(ours: Path, theirs: Path) -> int:

@@ -1,11 +1,12 @@
 """The model card of an exported file: Markdown, from the model's description and its metrics."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 from digits.base.files import read_json, write_text
-from digits.errors import InputError
+from digits.base.titles import DATASETS, FRAMEWORKS
 from digits.model.model_file import Model
 
 # How users load a file of each format and call the model.
@@ -51,8 +52,8 @@ It gives every image a class, even an image that shows none of them.
 
 ## Training data
 
-The training split of {dataset}, normalised with mean {mean:.6g} and standard deviation {std:.6g}.
-The normalisation is part of the file{pruning}.
+The training split of {dataset}. A pixel x is normalised as (x - {mean:.6g}) / {std:.6g}.
+The file does this itself{pruning}.
 
 ## Network
 
@@ -83,37 +84,47 @@ def card_path(output: Path) -> Path:
     return output.with_name(f"{output.name}.md")
 
 
-def metrics_path(model: Path) -> Path:
-    """Return metrics/tf/cnn.json for models/tf/cnn, or for its model.safetensors."""
+def find_metrics(model: Path) -> Path | None:
+    """Return metrics/tf/cnn.json for models/tf/cnn, or for its model.safetensors.
+
+    None if nothing here tells that these are the metrics of this very model.
+    """
     path = model.resolve()
-    folder = path if path.is_dir() else path.parent
-    return folder.parents[2] / "metrics" / folder.parent.name / f"{folder.name}.json"
+    file = path / "model.safetensors" if path.is_dir() else path
+    framework, run = file.parts[-3:-1]
+    root = file.parents[3]
+    try:
+        evaluated = (root / "data/evaluation" / framework / run / "model.sha256").read_text("utf-8")
+    except OSError:
+        return None
+    is_same = evaluated.strip() == hashlib.sha256(file.read_bytes()).hexdigest()
+    return root / "metrics" / framework / f"{run}.json" if is_same else None
 
 
-def write_card(output: Path, model: Model, metrics: Path) -> None:
-    """Write the card of the exported file; `metrics` is the run's file of metrics, if it exists."""
+def write_card(output: Path, model: Model, metrics: Path | None) -> None:
+    """Write the card of the exported file; `metrics` is the model's file of metrics, if any."""
     write_text(card_path(output), render_card(output, model, metrics))
 
 
-def render_card(output: Path, model: Model, metrics: Path) -> str:
+def render_card(output: Path, model: Model, metrics: Path | None) -> str:
     """Return the card of the exported file as Markdown."""
     description = model.description
     data, kept = description.preprocessing, description.kept_pixels
     return CARD.format(
         file=output.name,
         run=description.run,
-        framework=description.framework,
-        dataset=data.dataset,
+        framework=FRAMEWORKS[description.framework],
+        dataset=name_dataset(data.dataset),
         n_classes=len(data.class_names),
         classes=", ".join(data.class_names),
         dtype="float32" if output.suffix == ".onnx" else "uint8 or any float type",
         loading=LOADING[output.suffix[1:]].format(file=output.name),
         mean=data.mean,
         std=data.std,
-        pruning="" if kept is None else f", and so is the choice of {len(kept)} of the 784 pixels",
+        pruning="" if kept is None else f", and it chooses {len(kept)} of the 784 pixels",
         n_parameters=model.count_parameters(),
         layers="\n".join(f"- {format_layer(layer)}" for layer in model.describe()["architecture"]),
-        results=render_results(model, metrics),
+        results=render_results(metrics),
     )
 
 
@@ -125,13 +136,14 @@ def format_layer(layer: str | dict[str, Any]) -> str:
     return f"{name}: {json.dumps(options)}".replace('"', "")
 
 
-def render_results(model: Model, metrics: Path) -> str:
+def render_results(metrics: Path | None) -> str:
     """Return the table of the test results; one line if there are none of this model."""
-    try:
-        values = read_json(metrics)
-    except InputError:
-        return "There are no metrics of this model here. `dvc repro` writes them."
-    expected = (model.description.preprocessing.dataset, model.count_parameters())
-    if (values["dataset"], values["parameters"]) != expected:
-        return "The metrics here belong to another model: run `dvc repro`, then export again."
-    return RESULTS.format(**values)
+    if metrics is None or not metrics.exists():
+        return "There were no metrics of this model where it was exported: `dvc repro` writes them."
+    values = read_json(metrics)
+    return RESULTS.format(**values | {"dataset": name_dataset(values["dataset"])})
+
+
+def name_dataset(key: str) -> str:
+    """Return MNIST for mnist."""
+    return DATASETS.get(key, key)

@@ -17,7 +17,7 @@ CAPTIONS = {
         "McNemar's exact test of each pair of runs on the same test images, with Holm's correction "
         "for the number of pairs."
     ),
-    "learning_curves": "Loss and accuracy on the training and validation splits, by images seen.",
+    "learning_curves": "Loss on the training and validation splits, by images seen.",
     "confusion_matrices": (
         "Misclassified test images by true and predicted class. The diagonal is left grey."
     ),
@@ -27,8 +27,8 @@ CAPTIONS = {
     "shared_mistakes": "The test images that most runs misclassified, with their predictions.",
     "first_layer_filters": "The weights of the first layer.",
     "pruned_pixels": (
-        "The variance of each pixel over the training split. Runs with `pixels: kept` do not use "
-        "the pruned ones."
+        "The mean and the standard deviation of each pixel over the training split. Runs with "
+        "pixels: kept in params.yaml do not use the pruned ones."
     ),
 }
 

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 
 from digits.base.files import read_split
+from digits.base.titles import DATASETS
 from digits.model.model_file import Model, read_model
 from digits.preprocessing.apply import Preprocessing, load_preprocessing
 from digits.reporting.comparisons import compare_pairs
-from digits.reporting.results import TITLES, NamedRun, RunResult, load_results, most_accurate
+from digits.reporting.results import NamedRun, RunResult, load_results, most_accurate
 from digits.reporting.tables import reliability_table, results_table
 
 
@@ -77,7 +78,7 @@ class Findings:
     @property
     def dataset(self) -> str:
         """The data set's title."""
-        return TITLES[self.preprocessing.dataset]
+        return DATASETS[self.preprocessing.dataset]
 
     @property
     def title(self) -> str:

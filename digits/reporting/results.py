@@ -15,14 +15,6 @@ import pandas as pd
 from digits.base.files import read_array, read_json
 from digits.errors import InputError
 
-TITLES = {
-    "mnist": "MNIST",
-    "fashion_mnist": "Fashion-MNIST",
-    "kmnist": "Kuzushiji-MNIST",
-    "emnist_digits": "EMNIST digits",
-    "uci_digits": "UCI digits",
-    "synthetic": "synthetic digits (not MNIST)",
-}
 MAX_RUNS = 50  # how many runs a figure has room for
 
 

@@ -130,6 +130,15 @@ def test_every_extra_that_a_message_names_exists():
     assert {command.extra for command in COMMANDS.values()} | set(EXTRAS.values()) <= extras
 
 
+def test_a_reader_that_stops_early_is_no_error():
+    command = [sys.executable, "-m", "digits", "check", "--schema"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, stdout=pipe, stderr=pipe) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
+
+
 def test_ctrl_c_in_a_command_is_one_line_and_status_130(monkeypatch, capsys):
     def interrupt(name: str, words: object) -> int:
         raise KeyboardInterrupt

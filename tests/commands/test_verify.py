@@ -6,7 +6,7 @@ import json
 import pytest
 from ruamel.yaml import YAML
 
-from digits.commands.verify import TOLERANCES, compare
+from digits.commands.verify import TOLERANCES, check_data, compare
 from digits.errors import InputError
 
 LOCK = {
@@ -91,6 +91,17 @@ def test_missing_metrics_are_named(ours, tmp_path, other_model):
     (theirs / "metrics/torch/cnn.json").unlink()
     with pytest.raises(InputError, match=r"metrics/torch/cnn\.json: cannot be read"):
         compare(ours, theirs)
+
+
+def test_other_raw_data_is_an_error_before_any_training(tmp_path):
+    stages = {"download": {"deps": [], "outs": [{"path": "data/raw", "md5": "1.dir"}]}}
+    ours = write_checkout(tmp_path / "ours", stages)
+    check_data(
+        ours, write_checkout(tmp_path / "same", stages | {"another": LOCK["evaluate@torch"]})
+    )
+    stages["download"]["outs"][0]["md5"] = "2.dir"
+    with pytest.raises(InputError, match="the download gave other data than the committed"):
+        check_data(ours, write_checkout(tmp_path / "theirs", stages))
 
 
 @pytest.mark.slow

@@ -1,12 +1,13 @@
 """The model card of an exported file."""
 
+import hashlib
 import json
 from pathlib import Path
 
 import pytest
 from markdown_it import MarkdownIt
 
-from digits.export.card import card_path, metrics_path, render_card, write_card
+from digits.export.card import card_path, find_metrics, render_card, write_card
 from digits.export.check import export_model
 from digits.export.formats import FORMATS, load_format
 from digits.model.architecture import Conv, Dense, Flatten, Relu
@@ -41,9 +42,9 @@ def test_it_states_the_network_the_data_and_the_results(metrics, tmp_path):
     card = (tmp_path / "small.onnx.md").read_text()
     for text in (
         "# small.onnx\n",
-        "trained with scratch on mnist.",
+        "trained with NumPy engine on MNIST.",
         "10 classes: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9.",
-        "normalised with mean 33.3 and standard deviation 78.6.",
+        "A pixel x is normalised as (x - 33.3) / 78.6.",
         f"\n{N_PARAMETERS:,} parameters.",
         "\n- conv: {filters: 2, kernel_size: 3, stride: 1, padding: valid}\n- relu\n- flatten\n",
         "| accuracy | 0.9925 |",
@@ -57,26 +58,15 @@ def test_it_states_the_network_the_data_and_the_results(metrics, tmp_path):
 
 def test_a_model_of_pruned_pixels_says_how_many_it_keeps(metrics):
     model = make_model([Dense(units=10)], "kept")
-    text = "part of the file, and so is the choice of 200 of the 784 pixels."
+    text = "The file does this itself, and it chooses 200 of the 784 pixels."
     assert text in render_card(Path("small.pt"), model, metrics)
 
 
-@pytest.mark.parametrize(
-    ("change", "expected"),
-    [
-        (None, "There are no metrics of this model here."),
-        ({"dataset": "fashion_mnist"}, "The metrics here belong to another model"),
-        ({"parameters": 7}, "The metrics here belong to another model"),
-    ],
-)
-def test_metrics_of_another_model_are_not_shown(metrics, change, expected):
-    if change is None:
-        metrics.unlink()
-    else:
-        metrics.write_text(json.dumps(METRICS | change))
-    card = render_card(Path("small.pt"), make_model(LAYERS), metrics)
-    assert expected in card
-    assert "0.9925" not in card
+def test_without_metrics_there_are_no_results(tmp_path):
+    for metrics in (None, tmp_path / "missing.json"):
+        card = render_card(Path("small.pt"), make_model(LAYERS), metrics)
+        assert "There were no metrics of this model" in card
+        assert "| accuracy |" not in card
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit")
@@ -95,8 +85,19 @@ def test_its_code_loads_the_file(name, metrics, tmp_path, monkeypatch, generator
     assert names["logits"].shape == (1, 10)
 
 
-def test_paths_follow_the_folders_of_the_run(tmp_path):
+def test_the_cards_file_is_beside_the_exported_one():
     assert card_path(Path("exports/tf/cnn.onnx")) == Path("exports/tf/cnn.onnx.md")
-    (tmp_path / "models/tf/cnn").mkdir(parents=True)
-    for model in ("models/tf/cnn", "models/tf/cnn/model.safetensors"):
-        assert metrics_path(tmp_path / model) == tmp_path / "metrics/tf/cnn.json"
+
+
+def test_metrics_are_those_of_the_very_model_that_was_evaluated(tmp_path):
+    file = tmp_path / "models/tf/cnn/model.safetensors"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"the weights")
+    assert find_metrics(file) is None
+    evaluated = tmp_path / "data/evaluation/tf/cnn/model.sha256"
+    evaluated.parent.mkdir(parents=True)
+    evaluated.write_text(f"{hashlib.sha256(b'the weights').hexdigest()}\n")
+    for model in (file, file.parent):
+        assert find_metrics(model) == tmp_path / "metrics/tf/cnn.json"
+    file.write_bytes(b"other weights")
+    assert find_metrics(file) is None

@@ -25,7 +25,9 @@ def plot_pruned_pixels(images: np.ndarray, kept_pixels: Sequence[int], title: st
     figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 4.4))
     draw_kept_pixels(axes[0], mean, is_pruned, "mean")
     draw_kept_pixels(axes[1], std, is_pruned, "standard deviation")
-    meaning = Patch(color=PRUNED, label="pruned: hardly varies over the training split")
+    meaning = Patch(
+        color=PRUNED, label="pruned: its variance over the training split is at most the threshold"
+    )
     figure.legend(handles=[meaning], loc="outside lower center", frameon=False)
     figure.suptitle(f"Pruned pixels, {title}: {is_pruned.sum()} of {is_pruned.size}")
     return figure

@@ -116,7 +116,8 @@ def describe_mistakes(
     truth = class_names[results[0].labels[sample]]
     between = gap(class_names)
     axis.set_title(f"true: {truth}\n{answers.total()} of {len(results)} wrong", fontsize=6.5)
-    texts = [
-        f"{answer} ({count}\N{MULTIPLICATION SIGN})" for answer, count in answers.most_common(2)
-    ]
+    frequent = answers.most_common(2)
+    texts = [f"{answer} ({count}\N{MULTIPLICATION SIGN})" for answer, count in frequent]
+    if n_others := answers.total() - sum(count for _, count in frequent):
+        texts.append(f"others ({n_others}\N{MULTIPLICATION SIGN})")
     axis.set_xlabel(f",{between}".join(texts), fontsize=6.5, color=WRONG)
