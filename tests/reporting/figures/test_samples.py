@@ -1,5 +1,7 @@
 """Sample predictions and shared mistakes say what was answered."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -40,3 +42,20 @@ def test_shared_mistakes_are_those_of_most_runs_first(results):
 def test_runs_without_mistakes_share_none():
     perfect = [make_result("torch", "cnn", 12)] * 2
     assert "0 by all 2" in texts(plot_shared_mistakes(perfect, IMAGES, CLASS_NAMES, "MNIST"))
+
+
+def test_answers_beyond_the_two_most_frequent_are_counted():
+    results = [
+        SimpleNamespace(
+            labels=np.array([0]),
+            predictions=np.array([answer]),
+            is_right=np.array([False]),
+            probabilities=np.full((1, 5), 0.2, np.float32),
+        )
+        for answer in (1, 1, 1, 2, 2, 3, 4)
+    ]
+    found = texts(plot_shared_mistakes(results, IMAGES[:1], list("abcde"), "MNIST"))
+    assert (
+        "b (3\N{MULTIPLICATION SIGN}), c (2\N{MULTIPLICATION SIGN}), others (2\N{MULTIPLICATION SIGN})"
+        in found
+    )
