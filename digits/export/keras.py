@@ -1,7 +1,7 @@
 """--to keras: a .keras file of standard layers, for keras.saving.load_model with safe_mode on.
 
 Contract: digits/export/formats.py. A .keras file is a zip archive. Keras has no place in it for our
-metadata, so this module adds the member digits.json.
+metadata, so this module adds the member digits.json. The file loads in Keras 3.5 and later.
 """
 
 import json
@@ -18,7 +18,18 @@ import numpy as np
 
 from digits.model.model_file import Model
 
-METADATA = "digits.json"
+CONFIG, METADATA = "config.json", "digits.json"
+# Arguments that came after Keras 3.5, with the value that older versions imply.
+NEWER = {
+    "input_axes": None,  # of initializers
+    "output_axes": None,
+    "optional": False,  # of the input
+    "ragged": False,
+    "quantization_config": None,  # of dense layers
+    "renorm": False,  # of batch normalisation
+    "renorm_clipping": None,
+    "renorm_momentum": 0.99,
+}
 
 
 def write(path: Path, model: Model, metadata: dict[str, Any]) -> None:
@@ -31,8 +42,33 @@ def write(path: Path, model: Model, metadata: dict[str, Any]) -> None:
     for layer in built.layers:
         x = layer(x)
     keras.Model(images, x, name="digits").save(path)
-    with ZipFile(path, "a") as archive:
-        archive.writestr(METADATA, json.dumps(metadata))
+    with ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    config = json.loads(members[CONFIG])
+    members[CONFIG] = json.dumps(without_newer(config)).encode()
+    members[METADATA] = json.dumps(metadata).encode()
+    with ZipFile(path, "w") as archive:
+        for name, member in members.items():
+            archive.writestr(name, member)
+
+
+def without_newer(config: Any) -> Any:
+    """Return a part of a model's configuration without the arguments that Keras 3.5 lacks.
+
+    Raises ValueError if such an argument has another value than the one that Keras 3.5 implies.
+    """
+    if isinstance(config, list):
+        return [without_newer(item) for item in config]
+    if not isinstance(config, dict):
+        return config
+    for key, implied in NEWER.items():
+        if key in config and config[key] != implied:
+            raise ValueError(f"{key} is {config[key]!r}; older versions of Keras cannot express it")
+    if str(config.get("module")).startswith("keras.src.ops."):
+        # Operations took no name then. Their layer has it too.
+        own = {key: value for key, value in config["config"].items() if key != "name"}
+        config = config | {"config": own}
+    return {key: without_newer(value) for key, value in config.items() if key not in NEWER}
 
 
 def from_raw(images: keras.KerasTensor, model: Model) -> keras.KerasTensor:
