@@ -4,45 +4,27 @@ Its arrays are train0 to train9 and test0 to test9, uint8 (n, 784), with one ima
 number in the name is the digit.
 """
 
-import socket
-from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy.io import loadmat
 
-from digits.datasets.source import DIGIT_NAMES, MNIST_COUNTS, TIMEOUT_SECONDS, Samples, Source
+from digits.datasets.source import DIGIT_NAMES, MNIST_COUNTS, Samples, Source
 from digits.errors import InputError
 
 MAT_NAME = "mnist_all.mat"
 
 
-def find_mat(mirror: str, folder: Path) -> Path | None:
-    """Return the path of the mirror's MATLAB file; None if the mirror has other files.
+def find_mat(path: Path) -> Path | None:
+    """Return the path of the MATLAB file: `path`, or mnist_all.mat in this folder; None if none.
 
-    `mirror` is a .mat file, its URL, or a folder with mnist_all.mat. A URL's file is downloaded to
-    `folder`. Raises InputError if the download fails.
+    A folder with the four published files has no other form.
     """
-    if "://" in mirror:
-        return download_mat(mirror, folder) if mirror.endswith(".mat") else None
-    path = Path(mirror)
     if path.suffix == ".mat":
         return path
     idx = path / "train-images-idx3-ubyte.gz"
     return path / MAT_NAME if (path / MAT_NAME).exists() and not idx.exists() else None
-
-
-def download_mat(url: str, folder: Path) -> Path:
-    """Download the file to `folder` and return its path; raise InputError if that fails."""
-    from digits.datasets.torchvision_datasets import download_url  # imports PyTorch: seconds
-
-    socket.setdefaulttimeout(TIMEOUT_SECONDS)
-    try:
-        download_url(url, folder, MAT_NAME)
-    except (OSError, HTTPException, RuntimeError) as error:
-        raise InputError(f"could not download {url}: {error}") from None
-    return folder / MAT_NAME
 
 
 def read_mat(path: Path) -> Source:
