@@ -21,7 +21,7 @@ from digits.errors import InputError
 from digits.model.classify import classify
 from digits.model.model_file import load_model
 from digits.pictures.mnist_form import to_mnist_form
-from digits.pictures.picture_file import read_picture
+from digits.pictures.picture_file import FORMATS, name_formats, read_picture
 from digits.training.backend import load_predict
 
 EXAMPLE = "digits predict photo.png --model models/torch/cnn"
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         type=Path,
         metavar="picture",
-        help="an image file of one digit: PNG, JPEG, WebP, GIF, BMP or TIFF",
+        help=f"an image file of one digit: {name_formats(FORMATS)}",
     )
     parser.add_argument(
         "--model",

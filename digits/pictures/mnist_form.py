@@ -18,6 +18,8 @@ from digits.pictures.sheet import crop_to_sheet
 
 FIELD, BOX = 28, 20
 WORKING_SIDE = 600  # pixels: the longer side of the picture while the digit is searched
+# A picture is first reduced fast to this many times the size that it is then resampled to.
+REDUCING_GAP = 3
 # The least width of a stroke, in pixels of the box. In MNIST's test set, 90 % of the images have a
 # width, ink divided by stroke length, of 1.7 to 4.4.
 MIN_STROKE = 2.0
@@ -46,9 +48,11 @@ def to_working_size(picture: Image.Image) -> np.ndarray:
     scale = WORKING_SIDE / max(picture.size)
     width, height = (round(scale * side) for side in picture.size)
     if min(width, height) < BOX:
-        size = f"{picture.width:,} x {picture.height:,} pixels"
-        raise InputError(f"is a narrow strip, {size}; expected a picture of one digit")
-    resized = picture.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=3)
+        aspect = max(picture.size) // min(picture.size)
+        raise InputError(
+            f"is a narrow strip, {aspect:,} times as long as wide; expected a picture of one digit"
+        )
+    resized = picture.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=REDUCING_GAP)
     return np.asarray(resized, np.float32) / 255
 
 

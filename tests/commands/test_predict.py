@@ -26,6 +26,7 @@ from tests.support.paper import (
     grainy,
     on_paper,
     on_table,
+    png_of_size,
     ruled,
     save,
     shaded,
@@ -124,6 +125,36 @@ def test_a_bad_file_gets_its_line_and_the_others_their_answers(zero, bad_files, 
     faults = ("is not an image", "is blank", "has 2 separate glyphs", "cannot be read")
     for line, file, fault in zip(complaints.splitlines(), bad_files, faults, strict=True):
         assert line.startswith(f"error: {file} {fault}")
+
+
+# The beginnings of files that people bring, and what is said of each. Without pillow-heif.
+BROUGHT = {
+    "phone.heic": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "is a HEIC picture; run `pip install"),
+    "screen.jxl": (b"\xff\x0a\xfa\x1f", "is a JPEG XL picture; save it as PNG or JPEG"),
+    "scan.pdf": (b"%PDF-1.7\n", "is a PDF document; save its page as PNG or JPEG"),
+    "phone.mov": (b"\0\0\0\x14ftypqt  \0\0\0\0qt  ", "is a video; save one frame of it"),
+    "bomb.png": (png_of_size(12_000, 9000).read(), "is too large: 12,000 x 9,000 pixels"),
+    "larger.png": (png_of_size(16_320, 12_240).read(), "is too large; expected at most"),
+}
+WITHOUT_HEIC = """
+import sys
+from digits.cli import main
+sys.modules["pillow_heif"] = None
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_what_people_bring_gets_its_line_and_no_warning(zero, tmp_path, models):
+    for name, (content, _) in BROUGHT.items():
+        (tmp_path / name).write_bytes(content)
+    words = ["predict", *BROUGHT, zero, "--model", models / "scratch/mlp"]
+    # A process of its own: pytest turns warnings into errors, and Pillow warns of large pictures.
+    command = [sys.executable, "-c", WITHOUT_HEIC, *(str(word) for word in words)]
+    environment = ENVIRONMENT | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout[: len(f"{zero}: 0 (")]) == (1, f"{zero}: 0 (")
+    for line, (name, (_, fault)) in zip(done.stderr.splitlines(), BROUGHT.items(), strict=True):
+        assert line.startswith(f"error: {name} {fault}")
 
 
 def test_json_has_the_errors_of_bad_files(zero, bad_files, models, run_digits):

@@ -1,11 +1,13 @@
 """The installed package works in any folder, without the frameworks and without this checkout."""
 
+import re
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 from zipfile import ZipFile
 
+import pillow_heif
 import pytest
 
 from digits.model.model_file import write_model
@@ -67,11 +69,13 @@ def environment(wheel, tmp_path_factory) -> Path:
 @pytest.mark.slow
 def test_predict_alone_classifies_a_picture_from_any_folder(environment, tmp_path):
     write_model(tmp_path / "cnn/model.safetensors", make_model())
-    save(write_strokes(SEVEN), tmp_path / "seven.png")
-    words = ["predict", "seven.png", "--model", "cnn"]
+    seven = write_strokes(SEVEN)
+    save(seven, tmp_path / "seven.png")
+    pillow_heif.from_pillow(seven).save(tmp_path / "seven.heic")
+    words = ["predict", "seven.png", "seven.heic", "--model", "cnn"]
     expected = run(sys.executable, "-m", "digits", *words, folder=tmp_path)
     assert run(environment / "digits", *words, folder=tmp_path) == expected
-    assert expected.startswith("seven.png: ")
+    assert re.fullmatch(r"seven\.png: .*\nseven\.heic: .*\n", expected)
     installed = {path.name for path in environment.parent.glob("lib/*/site-packages/*")}
     assert not installed & FRAMEWORKS
 

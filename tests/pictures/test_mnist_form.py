@@ -159,5 +159,5 @@ def test_two_images_of_mnist_side_by_side_are_refused(mnist):
 
 
 def test_a_strip_is_refused():
-    with pytest.raises(InputError, match="is a narrow strip, 3,000 x 10 pixels"):
+    with pytest.raises(InputError, match="is a narrow strip, 300 times as long as wide"):
         form_of(Image.new("L", (3000, 10)))

@@ -3,6 +3,8 @@ float64 (height, width), from 0 to 1.
 """
 
 import io
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -127,3 +129,14 @@ def as_file(picture: Image.Image, kind: str = "png", **options: Any) -> io.Bytes
 def save(picture: Image.Image, path: Path, **options: Any) -> Path:
     picture.save(path, **options)
     return path
+
+
+def png_of_size(width: int, height: int) -> io.BytesIO:
+    """Return a PNG file that says it has this size, and has no pixels."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", b""), (b"IEND", b"")]
+    packed = [
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    ]
+    return io.BytesIO(b"\x89PNG\r\n\x1a\n" + b"".join(packed))
