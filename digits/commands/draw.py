@@ -37,6 +37,7 @@ HOST = "127.0.0.1"
 # The host names that a browser may use. If another site points its own name at this machine, the
 # requests of its pages carry that name and are refused.
 TRUSTED_NAMES = ("127.0.0.1", "localhost")
+FORMATS = ("PNG",)  # what the page sends: no other decoder reads what comes over the network
 MAX_BYTES = 1_000_000  # per drawing; the page sends about 10,000
 MAX_PORT = 2**16 - 1
 SECURITY = {
@@ -196,7 +197,7 @@ def answer_request(models: dict[str, Model]) -> dict[str, Any]:
     if request.mimetype != "image/png":
         raise BadRequest(f"the drawing's type is {request.mimetype!r}; expected image/png")
     try:
-        picture = decode_picture(io.BytesIO(request.get_data()))
+        picture = decode_picture(io.BytesIO(request.get_data()), FORMATS)
     except InputError as error:
         raise BadRequest(f"the drawing {error}") from None
     try:

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
@@ -58,6 +58,7 @@ def test_a_drawing_without_a_single_digit_gets_its_fault(client, strokes, fault)
 
 POST = {"path": "/classify", "method": "POST", **PNG}
 CUT_OFF = as_file(write_strokes(ZERO)).getvalue()[:500]
+JPEG = as_file(write_strokes(ZERO), "jpeg").getvalue()
 TEXT = {"data": b"a=b", "content_type": "text/plain"}
 ELSEWHERE = {"headers": {"Host": "attacker.example:8000"}}
 
@@ -67,6 +68,7 @@ ELSEWHERE = {"headers": {"Host": "attacker.example:8000"}}
     [
         (POST | {"data": b""}, 400, "the drawing is not an image"),
         (POST | {"data": CUT_OFF}, 400, "the drawing is damaged or cut off"),
+        (POST | {"data": JPEG}, 400, "the drawing is not an image; expected PNG\n"),
         (POST | TEXT, 400, "the drawing's type is 'text/plain'; expected image/png"),
         (POST | {"data": bytes(MAX_BYTES + 1)}, 413, ""),
         ({"path": "/classify"}, 405, ""),
@@ -341,6 +343,109 @@ def test_page_fits_a_phone_and_is_drawn_on_with_a_finger(browser, address, phone
     assert browser.run(
         "return [window.innerWidth, document.documentElement.scrollWidth, window.scrollY]"
     ) == [360, 360, 0]
+
+
+BEFORE = """
+const original = {
+    getImageData: CanvasRenderingContext2D.prototype.getImageData,
+    toDataURL: HTMLCanvasElement.prototype.toDataURL,
+};
+window.isBlocked = true;
+const fill = {
+    white: () => 255,
+    noise: () => Math.floor(256 * Math.random()),
+    grain: level => level + Math.round(4 * Math.random() - 2),
+}[WHAT];
+const spoil = image => {
+    const isOpacity = i => i % 4 === 3;
+    const change = (level, i) => image.data[i] = isOpacity(i) ? 255 : fill(level);
+    if (window.isBlocked) image.data.forEach(change);
+    return image;
+};
+if (HOW === 'getImageData') CanvasRenderingContext2D.prototype.getImageData = function (...box) {
+    return spoil(original.getImageData.apply(this, box));
+};
+if (HOW === 'toDataURL') HTMLCanvasElement.prototype.toDataURL = function (...type) {
+    const copy = document.createElement('canvas'), pen = copy.getContext('2d');
+    copy.width = this.width;
+    copy.height = this.height;
+    const image = original.getImageData.call(this.getContext('2d'), 0, 0, this.width, this.height);
+    pen.putImageData(spoil(image), 0, 0);
+    return original.toDataURL.apply(copy, type);
+};
+if (HOW === 'refusal') HTMLCanvasElement.prototype.toDataURL = function (...type) {
+    if (window.isBlocked) throw new DOMException('The operation is insecure.', 'SecurityError');
+    return original.toDataURL.apply(this, type);
+};
+"""
+BLOCKED = (
+    "This browser blocks reading the canvas, as a protection against fingerprinting: allow it "
+    "with the icon in the address bar and draw again, or use another browser."
+)
+
+
+@pytest.fixture
+def spoil_reading(browser) -> Iterator[Callable[[str, str], None]]:
+    """Call it as spoil_reading("getImageData", "white"): the pages opened after read this."""
+    names = []
+
+    def spoil(how: str, what: str) -> None:
+        source = f"const HOW = {how!r}, WHAT = {what!r};{BEFORE}"
+        added = browser.driver.execute_cdp_cmd(
+            "Page.addScriptToEvaluateOnNewDocument", {"source": f"{{{source}}}"}
+        )
+        names.append(added["identifier"])
+
+    yield spoil
+    for name in names:
+        browser.driver.execute_cdp_cmd(
+            "Page.removeScriptToEvaluateOnNewDocument", {"identifier": name}
+        )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("how", "what"),
+    [
+        ("getImageData", "white"),
+        ("getImageData", "noise"),
+        ("toDataURL", "white"),
+        ("toDataURL", "noise"),
+        ("refusal", "white"),
+    ],
+)
+def test_a_browser_that_blocks_reading_is_told_until_it_is_allowed(
+    browser, address, spoil_reading, how, what
+):
+    spoil_reading(how, what)
+    browser.open(address)
+    wait_for_verdict(browser, BLOCKED)  # before anything is drawn
+    draw(browser, ZERO)
+    page = shown(browser)
+    assert (page.verdict, page.answers) == (BLOCKED, {})
+    browser.driver.find_element("id", "clear").click()
+    wait_for_verdict(browser, BLOCKED)
+    browser.run("window.isBlocked = false")
+    draw(browser, ZERO)
+    assert shown(browser).verdict == "All 2 models say 0."
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["getImageData", "toDataURL"])
+def test_a_browser_that_changes_levels_a_little_is_not_taken_for_one_that_blocks(
+    browser, address, spoil_reading, how
+):
+    spoil_reading(how, "grain")
+    browser.open(address)
+    draw(browser, ZERO)
+    assert shown(browser).verdict == "All 2 models say 0."
+
+
+def wait_for_verdict(browser, verdict: str) -> None:
+    end = time.monotonic() + 30
+    while (found := browser.run("return verdict.textContent")) != verdict:
+        assert time.monotonic() < end, f"the page says {found!r}"
+        time.sleep(0.05)
 
 
 @pytest.mark.slow
