@@ -31,7 +31,7 @@ def test_writes_below_exports_without_an_output(path, folder, run_digits, genera
     assert printed.startswith("exports/scratch/small.onnx: logits within ")
     assert printed.endswith("\nexports/scratch/small.onnx.md: the model card\n")
     card = (folder / "exports/scratch/small.onnx.md").read_text()
-    assert "There are no metrics of this model here." in card
+    assert "There were no metrics of this model where it was exported" in card
     images = generator.integers(0, 256, (20, 28, 28), np.uint8)
     session = onnxruntime.InferenceSession(folder / "exports/scratch/small.onnx")
     found = session.run(None, {"images": images.astype(np.float32)})[0]

@@ -33,7 +33,7 @@ def test_it_ends_with_the_leaderboard_the_time_and_where_to_look(clone, jobs):
     assert lines[-3:] == [
         "Charts of all runs:     make plots, then open dvc_plots/index.html",
         "Try your own digits:    make draw",
-        "Figures and mistakes:   open plots/report.html",
+        "Figures and mistakes:   plots/report.html, in a browser",
     ]
 
 

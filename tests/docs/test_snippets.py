@@ -36,7 +36,6 @@ EXEMPT = {
     "digits tune": "trains some twenty networks: tests/tuning/test_command.py",
     "docker": "needs Docker",
     "dvc artifacts": "needs a registered version: tests/pipeline/test_registry.py",
-    "dvc gc": "frees the cache: tests/pipeline/test_experiments.py",
     "dvc get": "needs a registered version: tests/pipeline/test_registry.py",
     "dvc pull": "needs a remote: tests/pipeline/test_remote.py",
     "dvc push": "needs a remote: tests/pipeline/test_remote.py",

@@ -1,5 +1,6 @@
 """The pipeline used as its users would, on 1,797 small digits in a temporary clone."""
 
+import hashlib
 import io
 import json
 import os
@@ -65,11 +66,13 @@ def test_every_run_has_its_metrics_model_history_and_times(finished, run):
 @pytest.mark.parametrize("run", RUNS, ids=lambda run: run.title)
 def test_every_run_has_predictions_that_agree_with_its_metrics(finished, run):
     folder = finished.path / f"data/evaluation/{run.title}"
-    arrays = {path.stem: read_array(path) for path in folder.iterdir()}
+    arrays = {path.stem: read_array(path) for path in folder.glob("*.npy")}
     errors = read_json(finished.path / f"metrics/{run.title}.json")["errors"]
     assert (arrays["predictions"] != arrays["labels"]).sum() == errors
     assert np.array_equal(arrays["probabilities"].argmax(axis=1), arrays["predictions"])
     assert arrays["confusion_matrix"].sum() == 300
+    model = (finished.path / f"models/{run.title}/model.safetensors").read_bytes()
+    assert (folder / "model.sha256").read_text() == f"{hashlib.sha256(model).hexdigest()}\n"
 
 
 def test_training_learns_small_digits(finished):

@@ -118,6 +118,7 @@ def describe_mistakes(
     axis.set_title(f"true: {truth}\n{answers.total()} of {len(results)} wrong", fontsize=6.5)
     frequent = answers.most_common(2)
     texts = [f"{answer} ({count}\N{MULTIPLICATION SIGN})" for answer, count in frequent]
+    text = f",{between}".join(texts)
     if n_others := answers.total() - sum(count for _, count in frequent):
-        texts.append(f"others ({n_others}\N{MULTIPLICATION SIGN})")
-    axis.set_xlabel(f",{between}".join(texts), fontsize=6.5, color=WRONG)
+        text += f",\nothers ({n_others}\N{MULTIPLICATION SIGN})"
+    axis.set_xlabel(text, fontsize=6.5, color=WRONG)

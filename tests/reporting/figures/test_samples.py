@@ -56,4 +56,4 @@ def test_answers_beyond_the_two_most_frequent_are_counted():
     ]
     found = texts(plot_shared_mistakes(results, IMAGES[:1], list("abcde"), "MNIST"))
     times = "\N{MULTIPLICATION SIGN}"
-    assert f"b (3{times}), c (2{times}), others (2{times})" in found
+    assert f"b (3{times}), c (2{times}),\nothers (2{times})" in found
