@@ -36,7 +36,7 @@ def test_a_relative_mirror_is_not_found_from_a_temporary_folder(clone, tmp_path)
 
 def test_an_applied_experiment_can_be_tuned_and_its_best_values_written(clone):
     clone.run("dvc", "exp", "run", "--name", "slower", "-S", f"{RATE}=0.05", "evaluate@scratch")
-    clone.run("git", "checkout", ".")
+    clone.run("git", "reset", "-q", "--hard")
     clone.run("dvc", "exp", "apply", "slower")
     words = ["tune", "scratch/mlp", "--try", "learning_rate=0.04", "--trials", "1", "--write"]
     clone.run("python", "-m", "digits", *words)
@@ -59,7 +59,7 @@ def test_with_k_the_other_runs_go_on_and_nothing_is_lost(clone):
     assert "error: scratch/mlp: the loss is nan after epoch 1" in printed
     assert "Running stage 'evaluate@torch'" in printed
     assert "Running stage 'evaluate@scratch'" not in printed
-    clone.run("git", "checkout", ".")
+    clone.run("git", "reset", "-q", "--hard")
     clone.run("dvc", "checkout")
     assert clone.stale_stages() == set()
 
@@ -74,7 +74,7 @@ def test_outputs_may_be_links_into_the_cache(clone, kind):
     clone.edit_params({RATE: 0.08})
     assert clone.repro("evaluate@scratch") == {"train_scratch@mlp", "evaluate@scratch"}
     assert model.read_bytes() != before
-    clone.run("git", "checkout", ".")
+    clone.run("git", "reset", "-q", "--hard")
     clone.run("dvc", "checkout")
     assert model.read_bytes() == before  # the cache was not written through the link
     clone.run("python", "-m", "digits", "prune")
@@ -90,7 +90,7 @@ def test_gc_of_the_workspace_drops_what_other_commits_need(clone):
     kept.run("dvc", "gc", "--all-commits", "--workspace", "--force")
     clone.run("dvc", "gc", "--workspace", "--force")
     for folder, status in ((kept, 0), (clone, 1)):
-        folder.run("git", "checkout", ".")
+        folder.run("git", "reset", "-q", "--hard")
         folder.run("dvc", "checkout", "models/scratch/mlp", status=status)
 
 
