@@ -1,13 +1,14 @@
 """--to keras: a .keras file of standard layers, for keras.saving.load_model with safe_mode on.
 
 Contract: digits/export/formats.py. A .keras file is a zip archive. Keras has no place in it for our
-metadata, so this module adds the member digits.json. The file loads in Keras 3.5 and later.
+metadata, so this module adds the member digits.json. The file loads in Keras 3.5 and later. A
+fresh process writes the same bytes for the same model.
 """
 
 import json
 from pathlib import Path
 from typing import Any
-from zipfile import ZipFile
+from zipfile import ZipFile, ZipInfo
 
 # This import comes first: it sets environment variables that TensorFlow reads at its import.
 from digits.backends.tf import network
@@ -18,7 +19,8 @@ import numpy as np
 
 from digits.model.model_file import Model
 
-CONFIG, METADATA = "config.json", "digits.json"
+CONFIG, SAVED, METADATA = "config.json", "metadata.json", "digits.json"
+DATE = "1980-01-01@00:00:00"  # KerasFileEditor needs one; this is the date of ZipInfo too
 # Arguments that came after Keras 3.5, with the value that older versions imply.
 NEWER = {
     "input_axes": None,  # of initializers
@@ -46,15 +48,17 @@ def write(path: Path, model: Model, metadata: dict[str, Any]) -> None:
         members = {name: archive.read(name) for name in archive.namelist()}
     config = json.loads(members[CONFIG])
     members[CONFIG] = json.dumps(without_newer(config)).encode()
+    members[SAVED] = json.dumps(json.loads(members[SAVED]) | {"date_saved": DATE}).encode()
     members[METADATA] = json.dumps(metadata).encode()
     with ZipFile(path, "w") as archive:
         for name, member in members.items():
-            archive.writestr(name, member)
+            archive.writestr(ZipInfo(name), member)
 
 
 def without_newer(config: Any) -> Any:
     """Return a part of a model's configuration without the arguments that Keras 3.5 lacks.
 
+    It also drops the memory addresses by which Keras shares equal type policies between layers.
     Raises ValueError if such an argument has another value than the one that Keras 3.5 implies.
     """
     if isinstance(config, list):
@@ -68,7 +72,8 @@ def without_newer(config: Any) -> Any:
         # Operations took no name then. Their layer has it too.
         own = {key: value for key, value in config["config"].items() if key != "name"}
         config = config | {"config": own}
-    return {key: without_newer(value) for key, value in config.items() if key not in NEWER}
+    dropped = {*NEWER, "shared_object_id"}
+    return {key: without_newer(value) for key, value in config.items() if key not in dropped}
 
 
 def from_raw(images: keras.KerasTensor, model: Model) -> keras.KerasTensor:

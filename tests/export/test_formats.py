@@ -193,6 +193,17 @@ def test_onnx_file_has_the_same_bytes_for_the_same_model(export):
     assert first.read_bytes() == again.read_bytes()
 
 
+def test_keras_file_has_the_same_bytes_for_the_same_model(export):
+    written = []
+    for stem in ("first", "again"):
+        keras.utils.clear_session()  # as in a fresh process: Keras numbers the layers' names
+        path = export("keras", make_model(), stem)
+        written.append(path.read_bytes())
+        assert {entry.date_time[0] for entry in ZipFile(path).infolist()} == {1980}
+        assert json.loads(ZipFile(path).read("metadata.json"))["date_saved"][:4] == "1980"
+    assert written[0] == written[1]
+
+
 def test_pt_file_can_be_trained_on(images, export):
     module = torch.jit.load(export("pt", make_model())).train()
     module(torch.from_numpy(images)).square().mean().backward()
