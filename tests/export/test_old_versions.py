@@ -1,7 +1,8 @@
-"""Exported files load in versions of Keras and ONNX Runtime that hosted notebooks still have."""
+"""Exported files load in versions of Keras, PyTorch and ONNX Runtime that users still have."""
 
 import json
 import os
+import pickletools
 import subprocess
 import sys
 from pathlib import Path
@@ -21,7 +22,8 @@ from tests.support.networks import ALL_LAYERS
 # TensorFlow's tensors, within Keras.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy")
 
-# What the constructors of Keras 3.5 take (keras.layers, release of August 2024).
+# The arguments of the constructors of Keras 3.5.0 that a file may have, compared with signatures
+# in its wheel: keras/src/layers, keras/src/initializers, keras/src/ops/numpy.py.
 COMMON = {"name", "trainable", "dtype"}
 KERNEL = {f"{part}_{kind}" for part in ("kernel", "bias") for kind in (
     "initializer", "regularizer", "constraint",
@@ -57,16 +59,19 @@ KERAS_3_5 = {
 MODELS = {"all": ALL_LAYERS, "kept": ALL_LAYERS[8:]}
 LOAD_KERAS = """
 import sys, keras, numpy
-model = keras.saving.load_model(sys.argv[1], safe_mode=True)
-numpy.save(sys.argv[3], numpy.asarray(model.predict_on_batch(numpy.load(sys.argv[2]))))
+for path in sys.argv[2:]:
+    model = keras.saving.load_model(path, safe_mode=True)
+    numpy.save(path + ".npy", numpy.asarray(model.predict_on_batch(numpy.load(sys.argv[1]))))
 print(keras.__version__)
 """
 LOAD_ONNX = """
 import sys, onnxruntime, numpy
-images = numpy.load(sys.argv[2]).astype(numpy.float32)
-numpy.save(sys.argv[3], onnxruntime.InferenceSession(sys.argv[1]).run(["logits"], {"images": images})[0])
+images = numpy.load(sys.argv[1]).astype(numpy.float32)
+for path in sys.argv[2:]:
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    numpy.save(path + ".npy", session.run(["logits"], {"images": images})[0])
 print(onnxruntime.__version__)
-"""  # noqa: E501
+"""
 
 
 @pytest.fixture
@@ -108,68 +113,89 @@ def test_what_keras_3_5_cannot_express_is_an_error(key):
         without_newer({"layers": [{"config": {key: "other"}}]})
 
 
-@pytest.fixture(scope="module", params=["3.5.0", "3.8.0", "3.10.0", "3.12.0"])
-def old_keras(request, tmp_path_factory) -> Path:
-    """A folder with an old Keras, which uses this environment's TensorFlow. Skipped offline."""
-    folder = tmp_path_factory.mktemp("keras")
-    install([sys.executable, "-m", "pip"], folder, f"keras=={request.param}", "--no-deps")
-    (folder / "version").write_text(request.param)
-    return folder
+# Of PyTorch 2.4: kMaxSupportedFileFormatVersion in caffe2/serialize/versions.h.
+NEWEST_PT_FORMAT = 10
+# What the unpickler of PyTorch 2.4 knows, beside a program's own types in __torch__
+# (torch/csrc/jit/serialization/unpickler.cpp).
+PT_GLOBALS = {
+    "collections OrderedDict",
+    "torch FloatStorage",
+    "torch LongStorage",
+    "torch._utils _rebuild_tensor_v2",
+    "torch.jit._pickle build_intlist",
+}
 
 
-def install(pip: list[str], folder: Path, *packages: str) -> None:
+# TorchScript is deprecated. The reason for it is in digits/export/pt.py.
+@pytest.mark.filterwarnings("ignore:`torch.jit")
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
+@pytest.mark.parametrize("pixels", MODELS)
+def test_a_pt_file_has_only_what_pytorch_2_4_knows(pixels, images, tmp_path):
+    _, path = export("pt", pixels, images, tmp_path)
+    with ZipFile(path) as archive:
+        (version,) = [name for name in archive.namelist() if name.endswith("/version")]
+        assert int(archive.read(version)) <= NEWEST_PT_FORMAT
+        found = set()
+        for name in archive.namelist():
+            if name.endswith(".pkl"):
+                found |= read_globals(archive.read(name))
+    programs_own = {name for name in found if name.startswith("__torch__.")}
+    assert programs_own
+    assert found - programs_own <= PT_GLOBALS
+
+
+def read_globals(pickled: bytes) -> set[str]:
+    """Return the "module name" of everything that a pickle names, without running it."""
+    operations = list(pickletools.genops(pickled))
+    assert all(operation.name != "STACK_GLOBAL" for operation, _, _ in operations)
+    return {str(argument) for operation, argument, _ in operations if operation.name == "GLOBAL"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("version", ["3.5.0", "3.8.0", "3.10.0", "3.12.0"])
+def test_keras_files_load_in_an_old_version(version, images, tmp_path):
+    """The old Keras uses this environment's TensorFlow."""
+    install(tmp_path / "packages", f"keras=={version}", "--no-deps")
+    variables = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    assert_loads_apart("keras", LOAD_KERAS, version, images, tmp_path, **variables)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="ONNX Runtime 1.16 has no wheel for it")
+def test_onnx_files_load_in_an_old_version(images, tmp_path):
+    install(tmp_path / "packages", "onnxruntime==1.16.3", "numpy<2")
+    assert_loads_apart("onnx", LOAD_ONNX, "1.16.3", images, tmp_path)
+
+
+def install(folder: Path, *packages: str) -> None:
     """Install packages into a folder; skip the test if pip cannot get them."""
     options = ["--quiet", "--disable-pip-version-check", "--target", str(folder)]
     done = subprocess.run(
-        [*pip, "install", *options, *packages], env=ENVIRONMENT, capture_output=True, text=True
+        [sys.executable, "-m", "pip", "install", *options, *packages],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
     )
     if done.returncode:
         pytest.skip(f"pip cannot install {packages[0]}: {done.stderr.strip().splitlines()[-1:]}")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("pixels", MODELS)
-def test_a_keras_file_loads_in_old_versions(old_keras, pixels, images, tmp_path):
-    model, path = export("keras", pixels, images, tmp_path)
-    variables = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    version = load_apart(LOAD_KERAS, old_keras, path, images, **variables)
-    assert version == (old_keras / "version").read_text()
-    found = np.load(path.with_suffix(".npy"))
-    expected = engine_logits(model, images)
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
-
-
-@pytest.fixture(scope="module")
-def old_onnxruntime(tmp_path_factory) -> Path:
-    """A folder with ONNX Runtime 1.16 and the NumPy that it needs. Skipped offline."""
-    if sys.version_info[:2] > (3, 11):
-        pytest.skip("ONNX Runtime 1.16 has no wheel for this Python")
-    folder = tmp_path_factory.mktemp("onnxruntime")
-    install([sys.executable, "-m", "pip"], folder, "onnxruntime==1.16.3", "numpy<2")
-    return folder
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("pixels", MODELS)
-def test_an_onnx_file_loads_in_an_old_version(old_onnxruntime, pixels, images, tmp_path):
-    model, path = export("onnx", pixels, images, tmp_path)
-    assert load_apart(LOAD_ONNX, old_onnxruntime, path, images) == "1.16.3"
-    found = np.load(path.with_suffix(".npy"))
-    expected = engine_logits(model, images)
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
-
-
-def load_apart(
-    program: str, packages: Path, path: Path, images: np.ndarray, **variables: str
-) -> str:
-    """Load a file with other packages; save its logits beside it, and return the version."""
-    np.save(path.with_suffix(".images.npy"), images)
-    arguments = [str(path), str(path.with_suffix(".images.npy")), str(path.with_suffix(".npy"))]
+def assert_loads_apart(
+    name: str, program: str, version: str, images: np.ndarray, folder: Path, **variables: str
+) -> None:
+    """Assert that the program gives the engine's logits and labels with the folder's packages."""
+    exported = [export(name, pixels, images, folder) for pixels in MODELS]
+    np.save(folder / "images.npy", images)
     done = subprocess.run(
-        [sys.executable, "-c", program, *arguments],
-        env=ENVIRONMENT | variables | {"PYTHONPATH": os.fspath(packages)},
+        [sys.executable, "-c", program, folder / "images.npy", *[path for _, path in exported]],
+        env=ENVIRONMENT | variables | {"PYTHONPATH": os.fspath(folder / "packages")},
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    return done.stdout.splitlines()[-1]
+    assert done.stdout.splitlines()[-1] == version
+    for model, path in exported:
+        found, expected = np.load(f"{path}.npy"), engine_logits(model, images)
+        # Float32, sums of up to 216 products.
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
+        np.testing.assert_array_equal(found.argmax(axis=1), expected.argmax(axis=1))
